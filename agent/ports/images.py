@@ -1,0 +1,175 @@
+"""The image port: content, names, layers and root file systems. Fits an unpacking driver and the EROFS driver."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+__all__ = ["Credentials", "Image", "Images", "Progress", "Rootfs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What `X-Registry-Auth` carried; never logged."""
+
+    username: str = ""
+    password: str = ""
+    identity_token: str = ""
+    registry_token: str = ""
+    server_address: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials(server_address={self.server_address!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image that is present. `id` is `sha256:…` of the config; `config` is the config document, decoded.
+
+    `diff_ids` are the layers from the lowest up; `repo_digests` are `name@sha256:…`.
+    """
+
+    id: str
+    config: Mapping[str, object]
+    diff_ids: tuple[str, ...]
+    size_bytes: int
+    created_at: float
+    repo_tags: tuple[str, ...] = ()
+    repo_digests: tuple[str, ...] = ()
+    parent: str = ""
+    tagged_at: float = 0.0
+
+
+Progress = dict[str, object]
+"""One JSON message of Docker's progress stream: status, id, progressDetail, progress, stream, aux, error…"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rootfs:
+    """A container's root: `path` is the mounted overlay, `upper` its writable part."""
+
+    container_id: str
+    image_id: str
+    path: Path
+    upper: Path
+    lowers: tuple[Path, ...] = field(default_factory=tuple)
+    driver: str = "overlay2"
+
+
+class Images(Protocol):
+    """Names, content and root file systems. Every acknowledged change is durable; killed at any line nothing leaks."""
+
+    # names and content
+    def resolve(self, ref: str) -> Image:
+        """By name[:tag], name@digest, id or unique id prefix. NotFound: `No such image: REF`."""
+        ...
+
+    def list(self) -> Sequence[Image]: ...
+    def children(self, image_id: str) -> Sequence[str]: ...
+    def layer_sizes(self, image_id: str) -> Sequence[int]: ...
+    async def tag(self, image_id: str, repo: str, tag: str) -> None: ...
+    async def untag(self, ref: str) -> None: ...
+    async def delete(self, image_id: str, *, prune_parents: bool = True) -> list[str]:
+        """Remove the image and layers nothing else uses; returns what was deleted, as `sha256:…` ids. Names must be
+        gone; whether containers use it is the engine's question."""
+        ...
+
+    # moving images
+    def pull(
+        self,
+        ref: str,
+        *,
+        platform: str = "",
+        all_tags: bool = False,
+        credentials: Credentials | None = None,
+    ) -> AsyncIterator[Progress]:
+        """Fetch and name it, yielding Docker's progress lines exactly. Single flight per image. Raises before the first
+        item when the reference or registry refuses."""
+        ...
+
+    def push(
+        self, repo: str, *, tag: str | None, credentials: Credentials | None = None
+    ) -> AsyncIterator[Progress]: ...
+    def load(self, source: BinaryIO | AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]: ...
+    def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        """docker-archive with OCI layout in it, as Docker writes."""
+        ...
+
+    async def import_tar(
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        repo: str = "",
+        tag: str = "",
+        changes: Mapping[str, object] | None = None,
+        message: str = "",
+        platform: str = "",
+    ) -> str:
+        """One-layer image from a root tar; returns the id. `changes` is a partial image `config`."""
+        ...
+
+    async def check_login(self, credentials: Credentials) -> str:
+        """Try the registry; returns an identity token or ''. Unauthenticated with the registry's word."""
+        ...
+
+    async def distribution(self, ref: str, credentials: Credentials | None = None) -> dict[str, object]:
+        """Descriptor and platforms, Docker's `/distribution/{name}/json` shape."""
+        ...
+
+    # root file systems
+    async def prepare(self, container_id: str, image_id: str) -> Rootfs:
+        """Make the container's upper and init layer (`init` hides dev, proc, sys, etc/{hosts,hostname,resolv.conf} of
+        the image) durable; not mounted."""
+        ...
+
+    async def mount(self, container_id: str) -> Rootfs:
+        """Mount it (safe to repeat)."""
+        ...
+
+    async def unmount(self, container_id: str) -> None: ...
+    async def remove(self, container_id: str) -> None:
+        """Unmount and delete the container's writable layer. Safe to repeat."""
+        ...
+
+    async def changes(self, container_id: str) -> list[tuple[int, str]]:
+        """Docker's diff: (0 modified, 1 added, 2 deleted; path), sorted by path."""
+        ...
+
+    async def writable_size_bytes(self, container_id: str) -> int: ...
+    async def commit(
+        self,
+        container_id: str,
+        *,
+        config: Mapping[str, object],
+        repo: str = "",
+        tag: str = "",
+        author: str = "",
+        comment: str = "",
+        created_by: str = "",
+    ) -> str:
+        """New image from the container's image plus its writable layer; returns the id."""
+        ...
+
+    # for the builder: images made step by step
+    async def create_image(
+        self,
+        *,
+        parent: str,
+        config: Mapping[str, object],
+        layers_from: str = "",
+        history: Sequence[Mapping[str, object]] = (),
+    ) -> str:
+        """New image that has `layers_from`'s layers (or none) and this whole config document; returns its id."""
+        ...
+
+    # upkeep
+    async def start(self) -> None:
+        """Check what the disk has against what is recorded; delete what no row names."""
+        ...
+
+    async def close(self) -> None: ...
+    async def recover(self, container_ids: Sequence[str]) -> None:
+        """After an agent restart: containers whose roots must stay; every other root of ours is removed."""
+        ...

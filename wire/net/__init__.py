@@ -1,0 +1,1 @@
+"""The only asyncio code that both programs share: HTTP upgrade, TLS, and the stream multiplexer."""
