@@ -1,1 +1,1 @@
-"""What the control plane and the agent say to each other: pure values and codecs, and `net`, the only I/O both share."""
+"""What the control plane and the agent say to each other: pure values and codecs, and `net`, the only shared I/O."""
