@@ -1,0 +1,1 @@
+"""The agent's journal: SQLite in WAL mode behind the storage port."""
