@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-__all__ = ["Credentials", "Image", "Images", "Progress", "Rootfs"]
+__all__ = ["ArchiveStat", "Credentials", "Image", "ImageListener", "Images", "Progress", "Rootfs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,23 @@ class Rootfs:
     driver: str = "overlay2"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveStat:
+    """What `X-Docker-Container-Path-Stat` says of a path. `mode` is Go's `os.FileMode` (type bits at the top)."""
+
+    name: str
+    size_bytes: int
+    mode: int
+    modified_at_ns: int
+    link_target: str = ""
+    is_dir: bool = False
+
+
+ImageListener = Callable[[str, str, str], None]
+"""Called with (Docker's event action, actor id, name) once the change is durable: pull, push, tag, untag, delete,
+import, load, save. The actor is the image id or, for pull and push, the reference, as Docker has it."""
+
+
 class Images(Protocol):
     """Names, content and root file systems. Every acknowledged change is durable; killed at any line nothing leaks."""
 
@@ -69,11 +86,34 @@ class Images(Protocol):
     def list(self) -> Sequence[Image]: ...
     def children(self, image_id: str) -> Sequence[str]: ...
     def layer_sizes(self, image_id: str) -> Sequence[int]: ...
-    async def tag(self, image_id: str, repo: str, tag: str) -> None: ...
-    async def untag(self, ref: str) -> None: ...
-    async def delete(self, image_id: str, *, prune_parents: bool = True) -> list[str]:
-        """Remove the image and layers nothing else uses; returns what was deleted, as `sha256:…` ids. Names must be
-        gone; whether containers use it is the engine's question."""
+    def shared_size_bytes(self, image_id: str) -> int:
+        """Bytes of its layers that another image has too (`SharedSize`)."""
+        ...
+
+    def layers_size_bytes(self) -> int:
+        """Bytes of all layers, each counted once (`LayersSize` of `system df`)."""
+        ...
+
+    def graph_driver(self, ref: str) -> Mapping[str, object]:
+        """`GraphDriver` of an image or container inspect; `ref` is an image id or a container id."""
+        ...
+
+    def watch(self, listener: ImageListener) -> None:
+        """Tell `listener` of every change from now on, on the event loop. The engine turns it into events."""
+        ...
+
+    async def tag(self, image_id: str, repo: str, tag: str) -> None:
+        """Name the image `repo:tag` (`latest` when `tag` is empty), taking the name from any other image."""
+        ...
+
+    async def untag(self, ref: str) -> str:
+        """Drop one tag or repo digest; returns it in familiar form. NotFound when there is no such name."""
+        ...
+
+    async def delete(self, image_id: str, *, prune_parents: bool = True) -> Sequence[str]:
+        """Remove the image and layers nothing else uses; returns what was deleted, as `sha256:…`: image ids, and layers
+        by their chain id, as Docker prints them. Names must be gone; whether containers use it is the engine's
+        question."""
         ...
 
     # moving images
@@ -120,8 +160,12 @@ class Images(Protocol):
 
     # root file systems
     async def prepare(self, container_id: str, image_id: str) -> Rootfs:
-        """Make the container's upper and init layer (`init` hides dev, proc, sys, etc/{hosts,hostname,resolv.conf} of
-        the image) durable; not mounted."""
+        """Make the container's upper and its place above the image's layers durable; not mounted yet.
+
+        An init layer between the two hides the image's dev, proc, sys and etc/{hosts,hostname,resolv.conf}, so that
+        nothing an image has there can lead a runtime out of the root. `image_id` may be "" for an empty root (FROM
+        scratch). Conflict when the container has a root already.
+        """
         ...
 
     async def mount(self, container_id: str) -> Rootfs:
@@ -133,8 +177,33 @@ class Images(Protocol):
         """Unmount and delete the container's writable layer. Safe to repeat."""
         ...
 
-    async def changes(self, container_id: str) -> list[tuple[int, str]]:
+    async def changes(self, container_id: str) -> Sequence[tuple[int, str]]:
         """Docker's diff: (0 modified, 1 added, 2 deleted; path), sorted by path."""
+        ...
+
+    def export(self, container_id: str) -> AsyncIterator[bytes]:
+        """The container's whole root as a tar, as `docker export`; mounts it meanwhile when it is not mounted."""
+        ...
+
+    # files of a container; `root` is a mounted rootfs or `/proc/PID/root`, every path is resolved inside it
+    async def archive_stat(self, root: Path, path: str) -> ArchiveStat:
+        """NotFound: `Could not find the file PATH in container ID` is the caller's text; ours names the path."""
+        ...
+
+    async def archive_get(self, root: Path, path: str) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
+        """Tar of the file or tree at `path`, entries named from its last component."""
+        ...
+
+    async def archive_put(
+        self,
+        root: Path,
+        path: str,
+        source: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        """Unpack a tar (plain, gzip, zstd, bzip2, xz; decompressed here, never by a program) into directory `path`."""
         ...
 
     async def writable_size_bytes(self, container_id: str) -> int: ...
