@@ -1,0 +1,74 @@
+"""What all Docker object shapes have in common: names, Go's idea of absent values, one decoder.
+
+Fields are named in Python's way and renamed to Docker's. A field that Docker leaves out when empty has `UNSET` as its
+default; a slice or map that Go would print as `null` has None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from wire.errors import Invalid
+
+__all__ = ["Shape", "decode", "drop_nulls", "encode"]
+
+T = TypeVar("T")
+
+_KINDS = {"int": "number", "float": "number", "str": "string", "bool": "bool", "array": "array", "object": "object"}
+_GO_TYPES = {"int": "int64", "str": "string", "bool": "bool", "array": "[]string", "object": "map[string]string"}
+
+
+class Shape(msgspec.Struct, rename="pascal", kw_only=True):
+    """Base of the Docker shapes. Unknown fields are ignored when decoding, as Docker does."""
+
+
+def drop_nulls(value: Any) -> Any:
+    """Return `value` without the members that are null: for Go a null leaves the field at its zero value."""
+    if isinstance(value, dict):
+        return {key: drop_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [drop_nulls(item) for item in value]
+    return value
+
+
+def decode(body: bytes, shape: type[T]) -> T:
+    """Decode a request body. Invalid with Docker's text when it is not JSON, or JSON of the wrong kinds."""
+    if not body.strip():
+        raise Invalid("invalid JSON: got EOF while reading request body")
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError:
+        pass
+    except msgspec.DecodeError as error:
+        raise Invalid(f"invalid JSON: {_syntax(body, str(error))}") from error
+    try:
+        return msgspec.convert(drop_nulls(msgspec.json.decode(body)), type=shape)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"invalid JSON: {_mismatch(str(error), shape.__name__)}") from error
+
+
+def encode(value: object) -> bytes:
+    """Return `value` as JSON bytes."""
+    return msgspec.json.encode(value)
+
+
+def _syntax(body: bytes, text: str) -> str:
+    if "truncated" in text:
+        return "unexpected EOF"
+    position = text.rpartition("byte ")[2].rstrip(")")
+    character = body[int(position) : int(position) + 1].decode("latin-1") if position.isdigit() else "?"
+    return f"invalid character '{character}' looking for beginning of value"
+
+
+def _mismatch(text: str, shape: str) -> str:
+    """`Expected `str`, got `int` - at `$.A.B`` in the words of Go's decoder."""
+    message, _, where = text.partition(" - at ")
+    words = [part.strip("`") for part in message.replace(",", "").split(" ") if part.startswith("`")]
+    if len(words) < 2:
+        return text
+    field = where.strip("`").removeprefix("$").lstrip(".").split("[")[0]
+    wanted = _GO_TYPES.get(words[0].split(" ")[0], words[0])
+    given = _KINDS.get(words[-1], words[-1])
+    return f"json: cannot unmarshal {given} into Go struct field {shape}.{field} of type {wanted}"
