@@ -130,8 +130,8 @@ def run(host: str, tree: Path, ids: list[str], outcomes: Path) -> dict[str, str]
     home = tree / "home"
     home.mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio", "-p", "outcomes",
-         "-q", "--tb=short", "-c", os.devnull, "--rootdir", str(tree), "--timeout=90", "--timeout-method=signal",
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio",
+         "-p", "outcomes", "-q", "--tb=short", "-c", os.devnull, "--rootdir", str(tree), "--timeout=90", "--timeout-method=signal",
          "@ids.txt"],
         cwd=tree, capture_output=True, text=True, check=False, timeout=1500,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_HOST": host, "OUTCOMES": str(outcomes),
