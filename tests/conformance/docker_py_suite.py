@@ -131,8 +131,8 @@ def run(host: str, tree: Path, ids: list[str], outcomes: Path) -> dict[str, str]
     home.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio",
-         "-p", "outcomes", "-q", "--tb=short", "-c", os.devnull, "--rootdir", str(tree), "--timeout=90", "--timeout-method=signal",
-         "@ids.txt"],
+         "-p", "outcomes", "-q", "--tb=short", "-c", os.devnull, "--rootdir", str(tree), "--timeout=90",
+         "--timeout-method=signal", "@ids.txt"],
         cwd=tree, capture_output=True, text=True, check=False, timeout=1500,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_HOST": host, "OUTCOMES": str(outcomes),
              "DOCKER_TEST_API_VERSION": API_VERSION, "PYTHONPATH": str(tree), "LC_ALL": "C.UTF-8"},
