@@ -198,8 +198,9 @@ class RuntimeInfo:
 class StdioSession(Protocol):
     """One client's view of a process's streams. Whoever opened it closes it; closing twice is safe.
 
-    A slow reader never blocks the process: the runtime always drains the monitor and, past a bound, ends the slow
-    session with an error.
+    A session opened before the process runs (`docker run`, every exec) is patient: while its reader is behind, the
+    process blocks on its output, as under Docker, and no byte is lost. One opened later (`docker attach`, a dashboard)
+    never blocks the process: past a bound it is ended, its `output` raising Exhausted.
     """
 
     @property
@@ -227,12 +228,15 @@ class Runtime(Protocol):
     async def create(self, spec: SandboxSpec) -> int:
         """Make the container, not yet running its process; return the init's host pid. Attach works from here on.
 
-        On error nothing of it is left. Raises Invalid with Docker's text when the command cannot be executed
-        (the engine maps to exit code 126 or 127), Conflict when the id exists.
+        On error nothing of it is left. Raises Invalid with Docker's text when the command cannot be executed, Internal
+        when the runtime fails; `details["exit_code"]` of either is what Docker gives the container (126, 127, 128).
+        Conflict when the id exists.
         """
         ...
 
-    async def start(self, container_id: str) -> None: ...
+    async def start(self, container_id: str) -> None:
+        """Let the created process run. Safe to repeat: a container that was started already is left alone."""
+        ...
 
     async def recover(self, container_id: str, bundle: Path) -> int | None:
         """After an agent restart: take the container up again; return its pid, or None when it has ended
@@ -254,7 +258,10 @@ class Runtime(Protocol):
     async def attach(self, container_id: str) -> StdioSession: ...
     async def resize(self, container_id: str, rows: int, columns: int) -> None: ...
     async def exec_start(self, container_id: str, spec: ExecSpec) -> tuple[int, StdioSession | None]:
-        """Start the process; return its host pid and its streams (None when detached)."""
+        """Start the process; return its host pid and its streams (None when detached).
+
+        Errors as `create`. An attached exec ends with the agent (on restart what is left of it is killed); a detached
+        one lives on."""
         ...
 
     async def exec_wait(self, container_id: str, exec_id: str) -> ExitStatus: ...
