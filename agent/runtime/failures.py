@@ -1,0 +1,92 @@
+"""What crun, runc and conmon say when a process cannot be started, in Docker's words.
+
+Docker wraps runc's text in its own chain; clients and scripts match on the inner part (`executable file not found in
+$PATH`, `permission denied`, `no such file or directory`), so that part is reproduced for crun's wording as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from wire.errors import Internal, Invalid, MooringError
+
+__all__ = ["create_error", "exec_error", "missing_executable", "said"]
+
+_CREATE: Final = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+_EXEC: Final = "OCI runtime exec failed: exec failed: "
+
+_NOT_IN_PATH: Final = re.compile(r"executable file [`'\"]?(?P<name>[^`'\"]+?)[`'\"]? not found(?: in \$PATH)?")
+_OPEN_EXECUTABLE: Final = re.compile(r"(?:open|stat|exec) executable[: ]+[`'\"]?(?P<name>[^`'\":]*)")
+_NOT_FOUND: Final = re.compile(r"no such file or directory", re.IGNORECASE)
+_DENIED: Final = re.compile(
+    r"permission denied|operation not permitted|is a directory|exec format error", re.IGNORECASE
+)
+
+
+def said(raw: bytes | str) -> str:
+    """The message in a runtime's log or stderr: the last `msg` of JSON lines, else the last `error:` line, else all."""
+    text = raw.decode(errors="replace") if isinstance(raw, bytes) else raw
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if line.startswith("{"):
+            try:
+                message = str(json.loads(line).get("msg", ""))
+            except ValueError:
+                continue
+            if message:
+                return message.strip()
+        match = re.search(r'level=error msg="((?:[^"\\]|\\.)*)"', line)
+        if match:
+            return match[1].replace('\\"', '"').replace("\\\\", "\\").strip()
+    plain = " ".join(lines)
+    plain = re.sub(r"^(?:\d{4}-\d\d-\d\dT[\d:.+Z-]+: )?(?:error: |ERRO\[\d+\] )?", "", plain)
+    return plain or "the runtime failed and said nothing"
+
+
+def missing_executable(argv0: str) -> str:
+    """runc's words for a command that does not exist."""
+    if "/" in argv0:
+        return f'exec: "{argv0}": stat {argv0}: no such file or directory'
+    return f'exec: "{argv0}": executable file not found in $PATH'
+
+
+def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
+    """(runc's words, exit code) when the message is about executing argv[0]; None when about anything else."""
+    if f'exec: "{argv0}"' in message:  # runc
+        text = message[message.index(f'exec: "{argv0}"') :]
+        return text, 127 if ("not found in $PATH" in text or _NOT_FOUND.search(text)) else 126
+    if message.startswith("exec ") and argv0 in message:  # runc, at execve: "exec /x: exec format error"
+        return message, 127 if _NOT_FOUND.search(message) else 126
+    about = _NOT_IN_PATH.search(message) or _OPEN_EXECUTABLE.search(message)
+    if about is None and not re.match(rf"(?:exec|open|execvp|stat) [`'\"]?{re.escape(argv0)}", message):
+        return None
+    denied = _DENIED.search(message)
+    if denied:
+        reason = denied[0].lower()
+        if reason == "exec format error":
+            return f"exec {argv0}: exec format error", 126
+        return f'exec: "{argv0}": {reason}', 126
+    return missing_executable(argv0), 127
+
+
+def create_error(runtime: str, message: str, argv0: str) -> MooringError:
+    """The error of a failed create; `details["exit_code"]` is what Docker gives the container (125, 126, 127)."""
+    process = _process_failure(message, argv0)
+    if process is not None:
+        text, code = process
+        return Invalid(
+            f"{_CREATE}runc create failed: unable to start container process: {text}: unknown", exit_code=code
+        )
+    # Docker's default for anything else: the daemon's fault, shown as 500, container exit code 128.
+    return Internal(f"{_CREATE}{runtime} create failed: {message}: unknown", exit_code=128)
+
+
+def exec_error(message: str, argv0: str) -> MooringError:
+    """The error of an exec that could not start; `details["exit_code"]` is 126 or 127."""
+    process = _process_failure(message, argv0)
+    if process is not None:
+        text, code = process
+        return Invalid(f"{_EXEC}unable to start container process: {text}: unknown", exit_code=code)
+    return Internal(f"{_EXEC}{message}: unknown", exit_code=126)
