@@ -20,6 +20,7 @@ def test_control_plane_tests_pass_on_postgresql() -> None:
     with run_postgresql() as url:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "tests/unit/controlplane"],
-            cwd=REPOSITORY, env={**os.environ, "MOORING_DATABASE_URL": url}, capture_output=True, text=True, check=False,
+            env={**os.environ, "MOORING_DATABASE_URL": url}, cwd=REPOSITORY, capture_output=True, text=True,
+            check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
