@@ -29,9 +29,13 @@ class NetworkSpec:
 
     name: str
     driver: str = "bridge"
+    scope: str = ""  # "" local
     internal: bool = False
     attachable: bool = False
+    ingress: bool = False
     enable_ipv6: bool = False
+    config_only: bool = False
+    config_from: str = ""  # name of a config-only network
     ipam_driver: str = "default"
     ipam_options: Mapping[str, str] = field(default_factory=dict)
     pools: tuple[IpamPool, ...] = ()
@@ -57,13 +61,14 @@ class EndpointSpec:
     ipv6_address: str = ""
     mac_address: str = ""
     aliases: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()  # `CONTAINER:ALIAS`, known to this container alone
     driver_opts: Mapping[str, str] = field(default_factory=dict)
+    gw_priority: int = 0  # the highest of a container's networks gives it its default route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A container's live attachment to one network."""
+    """A container's live attachment to one network. `host` and `none` have neither interface nor address."""
 
     id: str
     network_id: str
@@ -104,29 +109,44 @@ class PortBinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxNetwork:
-    """A container's network namespace and what DNS it is given."""
+    """A container's network namespace. The path is a bind mount that lives until `close_sandbox`; None means the
+    host's own namespace (the OCI configuration then has no network namespace)."""
 
-    netns_path: Path
-    resolv_conf: str  # content for /etc/resolv.conf
+    netns_path: Path | None
 
 
 class Networking(Protocol):
     """Networks are durable (kept in agent storage by this room); sandboxes are keyed by container id.
 
-    Every teardown is safe when set-up never ran, and safe to repeat. Errors use Docker's texts.
+    The order for one container: `open_sandbox`, `connect` once for each network (also `none` and `host`), `publish`,
+    then `resolv_conf`; `close_sandbox` when it has stopped. Every teardown is safe when set-up never ran, and safe to
+    repeat. A failed `connect` or `publish` leaves what was before. Errors use Docker's texts.
     """
 
     async def start(self) -> None:
-        """Bring the host to what is stored: default bridge, tables, networks. Safe to repeat."""
+        """Bring the host to what is stored: default bridge, tables, networks. Resolvers, published ports and tables of
+        the sandboxes that an earlier agent left are taken up again here, before anything else. Safe to repeat."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of sockets and threads; the host stays as it is, so running containers keep their networks."""
+        ...
 
-    async def create_network(self, spec: NetworkSpec) -> Network: ...
-    async def remove_network(self, network_id: str) -> None: ...
+    async def create_network(self, spec: NetworkSpec) -> Network:
+        """Conflict: `network with name NAME already exists`. Invalid, Forbidden, NotFound in Docker's words."""
+        ...
+
+    async def remove_network(self, network_id: str) -> None:
+        """Forbidden for a predefined network or one with live endpoints."""
+        ...
+
     def networks(self) -> Sequence[Network]: ...
     def get_network(self, ref: str) -> Network:
-        """By id, name or unique id prefix. NotFound: `network REF not found`."""
+        """By full id, name or unique id prefix. NotFound: `network REF not found`."""
+        ...
+
+    def check_endpoint(self, network_id: str, spec: EndpointSpec) -> None:
+        """Raise Invalid when `connect` could never accept this (addresses, aliases, MAC); nothing is reserved."""
         ...
 
     def endpoints(self, network_id: str) -> Sequence[Endpoint]: ...
@@ -135,12 +155,18 @@ class Networking(Protocol):
         self,
         container_id: str,
         *,
-        dns: Sequence[str],
-        dns_search: Sequence[str],
-        dns_options: Sequence[str],
-        sysctls: Mapping[str, str],
+        hostname: str = "",
+        host: bool = False,
+        dns: Sequence[str] = (),
+        dns_search: Sequence[str] = (),
+        dns_options: Sequence[str] = (),
+        sysctls: Mapping[str, str] | None = None,
     ) -> SandboxNetwork:
-        """Make the container's netns (loopback up); no network yet."""
+        """Make the container's netns (loopback up, `net.*` of `sysctls` set); no network yet.
+
+        With `host` nothing is made and the container shares the host's namespace. `hostname` becomes a name of the
+        container on its user-defined networks.
+        """
         ...
 
     async def connect(
@@ -153,9 +179,20 @@ class Networking(Protocol):
         """Attach the sandbox to a network; works on a running container."""
         ...
 
-    async def disconnect(self, container_id: str, network_id: str) -> None: ...
+    async def disconnect(self, container_id: str, network_id: str) -> None:
+        """Detach; the published ports move to the endpoint that has the default route now."""
+        ...
+
     async def publish(self, container_id: str, ports: Sequence[PortRequest]) -> list[PortBinding]:
-        """Publish on the endpoint with the default route. All or none; Docker's text for a taken port."""
+        """Publish on the endpoint with the default route, all or none; Docker's text for a taken port.
+
+        A request for every address answers two bindings, `0.0.0.0` and `::`. Nothing is published (and the answer is
+        empty) while the container is only on internal networks, `none` or `host`.
+        """
+        ...
+
+    def ports(self, container_id: str) -> Sequence[PortBinding]:
+        """What is published now."""
         ...
 
     async def rename(self, container_id: str, name: str) -> None: ...
@@ -164,11 +201,31 @@ class Networking(Protocol):
         ...
 
     async def recover(self, container_ids: Sequence[str]) -> None:
-        """After an agent restart: keep sandboxes of these (running) containers, rebind their resolvers, and remove
-        everything else of ours."""
+        """After `start` of a restarted agent: keep the sandboxes of these (running) containers and remove everything
+        else of ours from the host."""
         ...
 
-    def sandbox_endpoints(self, container_id: str) -> Sequence[Endpoint]: ...
+    def sandbox(self, container_id: str) -> SandboxNetwork:
+        """NotFound when it is not open."""
+        ...
+
+    def sandbox_endpoints(self, container_id: str) -> Sequence[Endpoint]:
+        """In the order of their interfaces; empty when the sandbox is not open."""
+        ...
+
+    def gateway_endpoint(self, container_id: str) -> Endpoint | None:
+        """The endpoint that has the default route."""
+        ...
+
+    def resolv_conf(self, container_id: str) -> str:
+        """Content for the container's /etc/resolv.conf, from the networks it is on now. Changes when a container of
+        the default bridge joins its first user-defined network."""
+        ...
+
     def interface_counters(self, container_id: str) -> Mapping[str, Mapping[str, int]]:
         """Per interface: rx_bytes, rx_packets, rx_errors, rx_dropped, tx_… (Docker's `networks` in stats)."""
+        ...
+
+    def findings(self) -> Sequence[Mapping[str, str]]:
+        """What is wrong with this host's networking, for the doctor: code, severity, title, detail, next."""
         ...

@@ -34,8 +34,10 @@ class Volumes(Protocol):
         options: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Volume:
-        """Create, or return the one that exists under this name (Docker's rule: options must agree else Conflict).
-        Without a name: anonymous, 64 hex."""
+        """Create, or return unchanged the one that exists under this name, whatever its labels and options (as Docker
+        does). Without a name: anonymous, 64 hex, label `com.docker.volume.anonymous`.
+
+        Invalid, NotFound (driver) with Docker's `create NAME: …` texts."""
         ...
 
     def get(self, name: str) -> Volume:
@@ -43,9 +45,14 @@ class Volumes(Protocol):
         ...
 
     def list(self) -> Sequence[Volume]: ...
-    async def remove(self, name: str, *, force: bool = False) -> None: ...
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        """Delete it with its content. NotFound as `get` (nothing with `force`); Conflict while a container has it
+        mounted. Whether a stopped container refers to it is the engine's question."""
+        ...
+
     async def mount(self, name: str, container_id: str) -> Path:
-        """Make it usable for a container (mounts tmpfs/nfs/bind options on first use); returns the source path."""
+        """Make it usable for a container (mounts tmpfs/nfs/bind options on first use); returns the source path.
+        Safe to repeat for the same container."""
         ...
 
     async def unmount(self, name: str, container_id: str) -> None: ...
@@ -54,7 +61,14 @@ class Volumes(Protocol):
         Resolved inside `rootfs` only."""
         ...
 
-    async def usage_bytes(self, name: str) -> int: ...
+    async def usage_bytes(self, name: str) -> int:
+        """Disk space of its content, as `du` counts it; -1 when it cannot be known (mounted options not in use)."""
+        ...
+
     async def recover(self, in_use: Mapping[str, Sequence[str]]) -> None:
-        """After an agent restart: volume name -> ids of running containers that use it."""
+        """After an agent restart: volume name -> ids of running containers that use it. Unmounts what nobody uses."""
+        ...
+
+    async def close(self) -> None:
+        """Stop background work; mounts stay."""
         ...
