@@ -18,7 +18,7 @@ from typing import Final
 from agent.host import syscalls
 
 __all__ = [
-    "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree", "is_mounted",
+    "MS_BIND", "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree", "is_mounted",
     "iter_mounts", "make_filesystem", "mount", "mount_overlay", "set_propagation", "unmount", "unmount_below",
 ]  # fmt: skip
 

@@ -1,0 +1,134 @@
+"""Addresses: which subnet a network gets, and which address an endpoint gets. Pure values, no I/O.
+
+Docker hands out the lowest free address. So do we, with one departure: an address that was just given back is passed
+over for a moment, because the old container's stack may still answer for it (the kernel takes a dropped namespace
+apart some 60 ms later). When nothing else is left, the one that was given back first is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from wire.errors import Forbidden, NotFound
+
+__all__ = [
+    "DEFAULT_POOLS", "HOLD_OFF_S", "Address", "AddressPool", "Subnet", "choose_subnet4", "choose_subnet6",
+    "parse_address", "parse_subnet",
+]  # fmt: skip
+
+Address = IPv4Address | IPv6Address
+Subnet = IPv4Network | IPv6Network
+
+HOLD_OFF_S = 2.0
+DEFAULT_POOLS: tuple[tuple[str, int], ...] = (
+    *((f"172.{second}.0.0/16", 16) for second in range(17, 32)),
+    ("192.168.0.0/16", 20),
+)
+
+
+class AddressPool:
+    """The addresses of one subnet of one network. Not thread-safe: used on the event loop only."""
+
+    def __init__(self, subnet: Subnet, *, ip_range: Subnet | None = None, reserved: Iterable[Address] = ()) -> None:
+        self.subnet = subnet
+        self._range = ip_range or subnet
+        self._taken: set[int] = {int(address) for address in reserved}
+        self._given_back: dict[int, float] = {}  # address -> when, oldest first
+        if subnet.num_addresses > 2:
+            self._taken.add(int(subnet.network_address))
+            if subnet.version == 4:
+                self._taken.add(int(subnet.broadcast_address))
+
+    def _address(self, number: int) -> Address:
+        return IPv4Address(number) if self.subnet.version == 4 else IPv6Address(number)
+
+    def take(self, now: float, *, network: str = "") -> Address:
+        """Return the lowest free address. Forbidden with Docker's text (naming `network`) when there is none."""
+        first, last = int(self._range.network_address), int(self._range.broadcast_address)
+        while self._given_back:
+            oldest = next(iter(self._given_back))
+            if now - self._given_back[oldest] < HOLD_OFF_S:
+                break
+            del self._given_back[oldest]
+        number = first
+        while number <= last:
+            if number not in self._taken and number not in self._given_back:
+                self._taken.add(number)
+                return self._address(number)
+            number += 1
+        for number in self._given_back:
+            if first <= number <= last:
+                del self._given_back[number]
+                self._taken.add(number)
+                return self._address(number)
+        raise Forbidden(f"no available IPv{self.subnet.version} addresses on this network's address pools: {network}")
+
+    def take_this(self, address: Address) -> None:
+        """Reserve one address, held off or not. Forbidden: `Address already in use`."""
+        number = int(address)
+        if address not in self.subnet or number in self._taken:
+            raise Forbidden("Address already in use")
+        self._given_back.pop(number, None)
+        self._taken.add(number)
+
+    def give_back(self, address: Address, now: float) -> None:
+        """Free an address; safe to repeat."""
+        number = int(address)
+        if number in self._taken:
+            self._taken.discard(number)
+            self._given_back[number] = now
+
+
+def _overlaps(candidate: Subnet, used: Iterable[Subnet]) -> bool:
+    return any(other.version == candidate.version and candidate.overlaps(other) for other in used)
+
+
+def _candidates(pools: Iterable[tuple[str, int]]) -> Iterator[IPv4Network]:
+    for base, size in pools:
+        network = IPv4Network(base)
+        yield from network.subnets(new_prefix=size)
+
+
+def choose_subnet4(used: Iterable[Subnet], pools: Iterable[tuple[str, int]] = DEFAULT_POOLS) -> IPv4Network:
+    """Return the first subnet of the default pools that overlaps nothing in `used`. NotFound with Docker's text."""
+    taken = list(used)
+    for candidate in _candidates(pools):
+        if not _overlaps(candidate, taken):
+            return candidate
+    raise NotFound(
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+    )
+
+
+def choose_subnet6(used: Iterable[Subnet], seed: str) -> IPv6Network:
+    """Return a free /64 of the unique local /48 (RFC 4193) that `seed` stands for, as Docker does since 27."""
+    digest = hashlib.sha256(seed.encode()).digest()[:5]
+    prefix = int.from_bytes(b"\xfd" + digest + bytes(10))
+    taken = list(used)
+    for index in range(1 << 16):
+        candidate = IPv6Network((prefix + (index << 64), 64))
+        if not _overlaps(candidate, taken):
+            return candidate
+    raise NotFound(
+        "could not find an available, non-overlapping IPv6 address pool among the defaults to assign to the network"
+    )
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address that `text` is, or None."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def parse_subnet(text: str) -> Subnet | None:
+    """Return the subnet of `text` in CIDR notation with host bits masked, or None."""
+    if "/" not in text:
+        return None
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
