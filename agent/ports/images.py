@@ -229,8 +229,15 @@ class Images(Protocol):
         config: Mapping[str, object],
         layers_from: str = "",
         history: Sequence[Mapping[str, object]] = (),
+        container_id: str = "",
     ) -> str:
-        """New image that has `layers_from`'s layers (or none) and this whole config document; returns its id."""
+        """New image that has `layers_from`'s layers (or none) and this whole config document; returns its id.
+
+        `container_id` names a prepared root, made from `layers_from`, whose writable layer becomes one more layer on
+        top, unless nothing was changed in it. `rootfs` of the document is filled in here; `history` is appended to
+        that of `layers_from`, its last entry marked `empty_layer` when no layer was added. The container's root stays
+        as it is, mounted or not; its owner removes it. `parent` is recorded as the image's parent ("" for none).
+        """
         ...
 
     # upkeep
