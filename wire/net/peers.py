@@ -1,0 +1,46 @@
+"""Who is at the other end of a connection, as far as the connection itself proves it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Peer", "peer_of"]
+
+_UCRED = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Found in `scope["state"]["peer"]` of every request.
+
+    `listener` is the name the listener was given. `uid`, `gid` and `pid` are the kernel's word on a unix socket's
+    client; `certificate` is what `SSLSocket.getpeercert` returns for a verified client certificate, empty without one.
+    """
+
+    kind: Literal["unix", "tcp", "tls", "tunnel"]
+    listener: str = ""
+    address: str = ""
+    uid: int | None = None
+    gid: int | None = None
+    pid: int | None = None
+    certificate: Mapping[str, Any] = field(default_factory=dict)
+
+
+def peer_of(transport: asyncio.BaseTransport, listener: str) -> Peer:
+    """Return who is at the other end of `transport`."""
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None and connection.family == socket.AF_UNIX:
+        pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        return Peer(kind="unix", listener=listener, pid=pid, uid=uid, gid=gid)
+    name = transport.get_extra_info("peername")
+    address = f"{name[0]}:{name[1]}" if isinstance(name, tuple) and len(name) >= 2 else ""
+    if tls is not None:
+        return Peer(kind="tls", listener=listener, address=address, certificate=tls.getpeercert() or {})
+    return Peer(kind="tcp", listener=listener, address=address)
