@@ -1,0 +1,32 @@
+"""The Celery application: broker from the settings, tasks from the rooms, the loop that talks to the gateway."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+__all__ = ["app", "broker_url"]
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+
+def broker_url(redis_url: str) -> str:
+    """Return Celery's spelling of a Redis address (`unix:///x` is `redis+socket:///x` there)."""
+    if redis_url.startswith("unix://"):
+        return "redis+socket://" + redis_url.removeprefix("unix://")
+    return redis_url
+
+
+app = Celery("mooring")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["controlplane.jobs", "controlplane.kernel"])
+
+
+def _configure() -> None:
+    from django.conf import settings
+
+    app.conf.broker_url = broker_url(settings.MOORING_REDIS_URL)
+
+
+_configure()

@@ -1,0 +1,79 @@
+"""Await the end of a job in an event loop: woken by a hint, and by reading the row now and then in case it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from controlplane.jobs.choices import ENDED
+from controlplane.jobs.models import Job
+from controlplane.jobs.selectors import find_outcome
+from controlplane.jobs.sweeping import redispatch_if_lost
+from controlplane.kernel.database import in_thread
+from controlplane.kernel.news import Hint
+
+__all__ = ["JobWaiter", "waiter"]
+
+REREAD_S = 1.0
+
+
+class JobWaiter:
+    """One per process. `on_hint` is connected to the process's hint listener."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    def on_hint(self, hint: Hint | None) -> None:
+        """Wake whoever waits for this job; after a reconnection (None) wake everybody."""
+        if hint is None:
+            for events in self._waiting.values():
+                for event in events:
+                    event.set()
+        elif hint.get("type") == "job" and hint.get("state") in ENDED:
+            for event in self._waiting.get(str(hint.get("id")), ()):
+                event.set()
+
+    async def wait(self, uid: uuid.UUID) -> dict[str, Any]:
+        """Return `{state, result, error}` when the job has ended. Cancelling the wait leaves the job alone."""
+        event = asyncio.Event()
+        key = str(uid)
+        self._waiting.setdefault(key, set()).add(event)
+        try:
+            while True:
+                with contextlib.suppress(DatabaseError):
+                    outcome = await in_thread(self._look, uid)
+                    if outcome is not None:
+                        return outcome
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), REREAD_S)
+                event.clear()
+        finally:
+            events = self._waiting[key]
+            events.discard(event)
+            if not events:
+                del self._waiting[key]
+
+    @staticmethod
+    def _look(uid: uuid.UUID) -> dict[str, Any] | None:
+        outcome = find_outcome(uid)
+        if outcome is None:
+            job = Job.objects.filter(uid=uid).defer("request").first()
+            if job is not None and job.state == "queued" and job.dispatched_at is not None:
+                from controlplane.kernel.clock import now
+
+                if (now() - job.dispatched_at).total_seconds() > settings.MOORING_JOB_REDISPATCH_S:
+                    redispatch_if_lost(job)
+        return outcome
+
+
+_waiter = JobWaiter()
+
+
+def waiter() -> JobWaiter:
+    """Return this process's waiter."""
+    return _waiter

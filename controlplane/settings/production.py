@@ -1,0 +1,28 @@
+"""A real installation. The secret key is a file made by `manage.py ensure_secrets`."""
+
+from __future__ import annotations
+
+import os
+
+from controlplane.settings.base import *  # noqa: F403
+from controlplane.settings.base import MOORING_PUBLIC_URL, MOORING_SECRET_KEY_FILE
+
+DEBUG = False
+
+
+def _read_secret_key() -> str:
+    try:
+        return MOORING_SECRET_KEY_FILE.read_text().strip()
+    except FileNotFoundError:
+        # `ensure_secrets` itself, and build steps that need no key, start without one. Nothing can be signed with
+        # an empty key: Django refuses to.
+        return ""
+
+
+SECRET_KEY = _read_secret_key()
+
+_secure = MOORING_PUBLIC_URL.startswith("https://") or os.environ.get("MOORING_SECURE_COOKIES") == "1"
+SESSION_COOKIE_SECURE = _secure
+CSRF_COOKIE_SECURE = _secure
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _secure else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if os.environ.get("MOORING_TRUST_PROXY") == "1" else None

@@ -1,0 +1,1 @@
+"""Browser sockets: hints, logs, terminal, stats, job output. Session cookie and origin are checked before accepting."""

@@ -1,0 +1,1 @@
+"""`/api/v1`: the management API of the dashboard and of tooling (DRF); its OpenAPI document is exported and committed."""

@@ -1,0 +1,95 @@
+"""The first page: counts, what needs attention, capacity."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from controlplane.fleet.choices import HostState
+from controlplane.fleet.models import Host
+from controlplane.fleet.selectors import list_hosts
+from controlplane.jobs.choices import JobState
+from controlplane.jobs.selectors import list_jobs
+from controlplane.kernel.clock import now, rfc3339
+from controlplane.web_api.shapes.containers import event_dict
+from controlplane.web_api.shapes.hosts import HostRefs
+from controlplane.web_api.shapes.jobs import job_dict
+from controlplane.workloads.selectors import container_counts, list_containers, list_events
+
+__all__ = ["overview_dict"]
+
+DISK_LOW = 0.85
+FAILED_JOBS_SINCE = timedelta(hours=24)
+ATTENTION_LIMIT = 50
+
+
+def overview_dict(organisation_id: uuid.UUID | None) -> dict[str, Any]:
+    """Return the overview in a fixed number of queries."""
+    refs = HostRefs()
+    hosts = list(list_hosts(organisation_id))
+    counts = dict.fromkeys((state.value for state in HostState), 0)
+    for host in hosts:
+        counts[refs.state(host)[0].value] += 1
+    return {
+        "hosts": {**counts, "total": len(hosts)},
+        "containers": container_counts(organisation_id),
+        "attention": _attention(organisation_id, hosts, refs)[:ATTENTION_LIMIT],
+        "recent_jobs": [job_dict(job, refs) for job in list_jobs(organisation_id)[:8]],
+        "recent_events": [event_dict(event, refs) for event in list_events(organisation_id)[:12]],
+        "capacity": _capacity(hosts, refs),
+    }
+
+
+def _capacity(hosts: list[Host], refs: HostRefs) -> dict[str, int]:
+    live = [host for host in hosts if not refs.is_stale(host)]
+
+    def total(name: str) -> int:
+        return sum(int(host.facts.get(name) or host.usage.get(name) or 0) for host in live)
+
+    return {
+        name: total(name)
+        for name in ("cpus", "memory_bytes", "memory_used_bytes", "disk_bytes", "disk_used_bytes")
+    }
+
+
+def _item(kind: str, severity: str, title: str, detail: str, since: Any, action: str, **what: Any) -> dict[str, Any]:
+    return {
+        "kind": kind, "severity": severity, "title": title, "detail": detail, "since": rfc3339(since),
+        "host": what.get("host"), "container_id": what.get("container_id"), "job_id": what.get("job_id"),
+        "action": action,
+    }  # fmt: skip
+
+
+def _attention(organisation_id: uuid.UUID | None, hosts: list[Host], refs: HostRefs) -> list[dict[str, Any]]:
+    items = []
+    for host in hosts:
+        state, since = refs.state(host)
+        ref = refs.ref(host)
+        if state is HostState.UNKNOWN:
+            items.append(_item("host_silent", "critical", f"{host.name} is silent", "Its containers may well run; "
+                               "what is shown was true when it was last heard", since, "open_host", host=ref))  # fmt: skip
+        elif state is HostState.OFFLINE:
+            items.append(_item("host_offline", "warning", f"{host.name} is offline", "Its agent was stopped in order",
+                               since, "open_host", host=ref))  # fmt: skip
+        elif state is HostState.DEGRADED:
+            detail = "; ".join(str(finding.get("title", "")) for finding in host.findings)
+            items.append(_item("host_degraded", "warning", f"{host.name} is degraded", detail, since, "open_host",
+                               host=ref))  # fmt: skip
+        used, disk = host.usage.get("disk_used_bytes"), host.facts.get("disk_bytes") or host.usage.get("disk_bytes")
+        if used and disk and used > DISK_LOW * disk:
+            items.append(_item("disk_low", "warning", f"{host.name} is short of disk", f"{used * 100 // disk} % used",
+                               None, "open_host", host=ref))  # fmt: skip
+    for row in list_containers(organisation_id, health="unhealthy", state="running")[:20]:
+        items.append(_item("container_unhealthy", "critical", f"{row.name} is unhealthy", row.image, row.started_at,
+                           "open_container", host=refs.ref(row.host), container_id=row.container_id))  # fmt: skip
+    for row in list_containers(organisation_id, state="restarting")[:20]:
+        items.append(_item("container_restarting", "warning", f"{row.name} keeps restarting",
+                           f"{row.restart_count} restarts", row.finished_at, "open_logs", host=refs.ref(row.host),
+                           container_id=row.container_id))  # fmt: skip
+    recent = list_jobs(organisation_id, state=JobState.FAILED).filter(finished_at__gt=now() - FAILED_JOBS_SINCE)
+    for job in recent[:10]:
+        why = str((job.error or {}).get("why", ""))
+        items.append(_item("job_failed", "warning", f"{job.title} failed", why, job.finished_at, "open_job",
+                           host=refs.ref(job.host) if job.host else None, job_id=str(job.uid)))  # fmt: skip
+    return items
