@@ -117,7 +117,7 @@ def create_setup_token() -> str | None:
 
 
 def complete_setup(*, secret: str, username: str, password: str) -> User:
-    """Make the first admin. Of two racing callers one wins. Raises Forbidden when the secret is not (or no longer) good."""
+    """Make the first admin. Of two racing callers one wins. Raises Forbidden when the secret is not good (any more)."""
     with transaction.atomic():
         token = valid_setup_token(secret)
         if token is None or not needs_setup():

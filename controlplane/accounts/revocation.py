@@ -33,7 +33,7 @@ class RevocationWatch:
     async def hold(self, actor: Actor) -> AsyncIterator[None]:
         """Cancel the current task when `actor` loses its rights while inside."""
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - always true inside a coroutine
+        assert task is not None
         self._holders.setdefault(actor, set()).add(task)
         try:
             yield

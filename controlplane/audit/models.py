@@ -51,5 +51,3 @@ class AuditOutcome(models.Model):
     at = models.DateTimeField(auto_now_add=True)
     result = models.CharField(max_length=16)  # succeeded | failed | cancelled | interrupted
     detail = models.CharField(max_length=500, blank=True)
-
-

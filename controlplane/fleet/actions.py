@@ -137,7 +137,7 @@ def remove_host(host: Host) -> None:
 
 
 def begin_gateway_epoch() -> int:
-    """Become the gateway: fence the previous one; every host it held is lost until it dials again. Returns the epoch."""
+    """Become the gateway and return the epoch: the previous one is fenced, its hosts are lost until they dial again."""
     with transaction.atomic():
         lease, _ = GatewayLease.objects.get_or_create(pk=1)
         GatewayLease.objects.filter(pk=1).update(epoch=F("epoch") + 1, renewed_at=now())

@@ -104,9 +104,7 @@ def succeed(uid: uuid.UUID, epoch: int, result: dict[str, Any] | None) -> bool:
     return _end(uid, epoch, JobState.SUCCEEDED, result=result, error=None, forget_request=True)
 
 
-def fail(
-    uid: uuid.UUID, epoch: int, title: str, error: MooringError, result: dict[str, Any] | None = None
-) -> bool:
+def fail(uid: uuid.UUID, epoch: int, title: str, error: MooringError, result: dict[str, Any] | None = None) -> bool:
     """End the job with `error` (Cancelled ends it as cancelled). Its request stays for a retry."""
     state = JobState.CANCELLED if isinstance(error, Cancelled) else JobState.FAILED
     return _end(uid, epoch, state, result=result, error=describe(title, error), forget_request=False)
@@ -129,7 +127,9 @@ def _end(
     with transaction.atomic():
         if not Job.objects.filter(uid=uid, epoch=epoch, state=JobState.RUNNING).update(**values):
             return False
-        outcome = "succeeded" if state == JobState.SUCCEEDED else "cancelled" if state == JobState.CANCELLED else "failed"
+        outcome = (
+            "succeeded" if state == JobState.SUCCEEDED else "cancelled" if state == JobState.CANCELLED else "failed"
+        )
         record_outcome_of_job(uid, outcome, (error or {}).get("message", ""))
     _hint(uid, state, None)
     return True

@@ -93,9 +93,7 @@ def run_job(uid: uuid.UUID) -> None:
     if job is None:
         logger.info("jobs.message_dropped job=%s", uid)
         return
-    run = Run(
-        uid=job.uid, epoch=job.epoch, kind=job.kind, title=job.title, host_id=job.host_id, request=job.request
-    )
+    run = Run(uid=job.uid, epoch=job.epoch, kind=job.kind, title=job.title, host_id=job.host_id, request=job.request)
     leases.hold(job.uid, run.lost)
     try:
         result = runner_for(job.kind)(run)

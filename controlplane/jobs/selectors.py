@@ -25,9 +25,7 @@ def list_jobs(
         query = query.filter(host_id=host_id)
     if q:
         number = Q(number=int(q)) if q.isdecimal() and len(q) < 18 else Q()
-        query = query.filter(
-            number | Q(title__icontains=q) | Q(target_name__icontains=q) | Q(target_id__startswith=q)
-        )
+        query = query.filter(number | Q(title__icontains=q) | Q(target_name__icontains=q) | Q(target_id__startswith=q))
     return query.order_by("-number")
 
 

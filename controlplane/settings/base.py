@@ -10,7 +10,7 @@ from controlplane.settings.database import database_from_environment
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-# --- where things are on disk -------------------------------------------------------------------------------------
+# --- where things are on disk ----------------------------------------------------------------------------------------
 MOORING_DATA = Path(os.environ.get("MOORING_DATA", "/var/lib/mooring"))
 MOORING_RUN = MOORING_DATA / "run"
 MOORING_PLANE_DATA = MOORING_DATA / "plane"
@@ -19,7 +19,7 @@ MOORING_GATEWAY_SOCKET = MOORING_RUN / "gateway.sock"  # agents of this machine,
 MOORING_GATEWAY_CALLS_SOCKET = MOORING_RUN / "gateway-calls.sock"  # asgi and workers
 MOORING_SECRET_KEY_FILE = Path(os.environ.get("MOORING_SECRET_KEY_FILE", MOORING_PLANE_DATA / "secret.key"))
 
-# --- how it is reached ----------------------------------------------------------------------------------------------
+# --- how it is reached -----------------------------------------------------------------------------------------------
 MOORING_LISTEN_ADDRESS = os.environ.get("MOORING_LISTEN_ADDRESS", "0.0.0.0")
 MOORING_PORT = int(os.environ.get("MOORING_PORT", "8080"))
 MOORING_PUBLIC_URL = os.environ.get("MOORING_PUBLIC_URL", f"http://localhost:{MOORING_PORT}").rstrip("/")
@@ -82,7 +82,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 
-# --- sessions, CSRF, headers ------------------------------------------------------------------------------------------
+# --- sessions, CSRF, headers -----------------------------------------------------------------------------------------
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "mooring_session"
 SESSION_COOKIE_HTTPONLY = True
@@ -96,7 +96,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# --- static files: the built dashboard ----------------------------------------------------------------------------------
+# --- static files: the built dashboard -------------------------------------------------------------------------------
 FRONTEND_DIST = Path(os.environ.get("MOORING_FRONTEND_DIST", BASE_DIR / "frontend" / "dist"))
 STATIC_URL = "/static/"
 WHITENOISE_ROOT = None
@@ -106,7 +106,7 @@ STATIC_ROOT = FRONTEND_DIST if FRONTEND_DIST.is_dir() else None
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$"
 WHITENOISE_ADD_HEADERS_FUNCTION = "controlplane.kernel.requests.add_static_headers"
 
-# --- time and words ---------------------------------------------------------------------------------------------------
+# --- time and words --------------------------------------------------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -114,7 +114,7 @@ LANGUAGE_CODE = "en-us"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["controlplane.web_api.authentication.RequestAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["controlplane.web_api.views.base.DenyUnlessDeclared"],
+    "DEFAULT_PERMISSION_CLASSES": ["controlplane.web_api.permissions.DenyUnlessDeclared"],
     "DEFAULT_RENDERER_CLASSES": ["controlplane.web_api.renderers.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -134,6 +134,9 @@ SPECTACULAR_SETTINGS = {
         "HostState": "controlplane.fleet.choices.HostState",
         "JobState": "controlplane.jobs.choices.JobState",
         "Role": "controlplane.accounts.choices.Role",
+        "ContainerState": "controlplane.web_api.serializers.containers.CONTAINER_STATES",
+        "EnrolmentProgress": "controlplane.web_api.serializers.hosts.ENROLMENT_STATES",
+        "LinkState": "controlplane.web_api.serializers.hosts.LINK_STATES",
     },
 }
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 os.environ.setdefault("MOORING_DATA", str(Path(tempfile.gettempdir()) / f"mooring-test-{os.getpid()}"))
 
-from controlplane.settings.base import *  # noqa: E402, F403
-from controlplane.settings.base import DATABASES, MOORING_DATA  # noqa: E402
+from controlplane.settings.base import *  # noqa: F403
+from controlplane.settings.base import DATABASES, MOORING_DATA
 
 SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

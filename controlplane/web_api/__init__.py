@@ -1,1 +1,1 @@
-"""`/api/v1`: the management API of the dashboard and of tooling (DRF); its OpenAPI document is exported and committed."""
+"""`/api/v1`: the management API of the dashboard and of tooling (DRF); its OpenAPI document is committed."""

@@ -43,12 +43,16 @@ class RequestAuthentication(BaseAuthentication):
             if django_request.COOKIES.get(settings.SESSION_COOKIE_NAME):
                 raise Invalid("send a bearer token or a session cookie, not both")
             scheme, _, secret = header.partition(" ")
-            actor = actor_for_token(secret.strip(), source=client_address(request)) if scheme.lower() == "bearer" else None
+            actor = (
+                actor_for_token(secret.strip(), source=client_address(request)) if scheme.lower() == "bearer" else None
+            )
             if actor is None or actor.token_id is None:
                 raise Unauthenticated("the bearer token is not valid")
             touch_token(actor.token_id)
             return None, actor
-        if request.method not in SAFE_METHODS and not getattr(request.parser_context["view"], "csrf_exempt_by_design", False):
+        if request.method not in SAFE_METHODS and not getattr(
+            request.parser_context["view"], "csrf_exempt_by_design", False
+        ):
             self._enforce_csrf(django_request)
         user = getattr(django_request, "user", None)
         if user is None or not user.is_authenticated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-__all__ = ["Container", "EngineEvent", "HostMirror", "Image", "Network", "Volume"]
+__all__ = ["Container", "EngineEvent", "HostMirror", "Image", "Network", "TerminalTicket", "Volume"]
 
 
 class HostMirror(models.Model):
@@ -110,3 +110,16 @@ class EngineEvent(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("host", "sequence"), name="one_row_per_event"),)
+
+
+class TerminalTicket(models.Model):
+    """Permission to open one terminal, single use, short-lived. Rights and audit were settled when it was issued."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    session = models.CharField(max_length=64)
+    user_id = models.UUIDField(null=True)
+    host = models.ForeignKey("fleet.Host", on_delete=models.CASCADE)
+    container_id = models.CharField(max_length=64)
+    params = models.JSONField(default=dict)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)

@@ -14,6 +14,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+ENROLMENT_STATES = ["waiting", "used", "expired"]
+LINK_STATES = ["up", "left", "lost"]
+
+
 class FindingSerializer(serializers.Serializer[Any]):
     """Something the agent's doctor found."""
 
@@ -28,7 +32,7 @@ class LinkEventSerializer(serializers.Serializer[Any]):
     """One change of the link."""
 
     at = serializers.DateTimeField()
-    state = serializers.ChoiceField(choices=["up", "left", "lost"])
+    state = serializers.ChoiceField(choices=LINK_STATES)
 
 
 class HostRefSerializer(serializers.Serializer[Any]):
@@ -103,7 +107,7 @@ class EnrolmentStateSerializer(serializers.Serializer[Any]):
     """How far a machine has come in joining."""
 
     id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=["waiting", "used", "expired"])
+    state = serializers.ChoiceField(choices=ENROLMENT_STATES)
     host = HostRefSerializer(allow_null=True)
     expires_at = serializers.DateTimeField()
     steps = EnrolmentStepSerializer(many=True)

@@ -21,9 +21,7 @@ def container_dicts(
 ) -> list[dict[str, Any]]:
     """Return container shapes in two more queries, however many rows."""
     pending = pending_by_target(organisation_id, [row.container_id for row in rows])
-    as_of = dict(
-        HostMirror.objects.filter(host_id__in={row.host_id for row in rows}).values_list("host_id", "as_of")
-    )
+    as_of = dict(HostMirror.objects.filter(host_id__in={row.host_id for row in rows}).values_list("host_id", "as_of"))
     return [_container_dict(row, refs, pending, as_of.get(row.host_id)) for row in rows]
 
 

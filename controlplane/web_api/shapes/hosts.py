@@ -103,7 +103,7 @@ def enrolment_dict(enrolment: Enrolment, refs: HostRefs) -> dict[str, Any]:
         "host": refs.ref(host) if host is not None else None,
         "expires_at": rfc3339(enrolment.expires_at),
         "steps": [
-            _step("token", False if expired else True, "The token has expired" if expired else "Waiting for one machine"),
+            _step("token", not expired, "The token has expired" if expired else "Waiting for one machine"),
             _step("enrolled", True if used else False if problem else None, problem or ("Joined" if used else "")),
             _step("linked", True if linked else None, "The host has dialled in" if linked else ""),
             _step("checked", (not findings) if checked else None, "; ".join(findings)),

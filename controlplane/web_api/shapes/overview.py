@@ -48,8 +48,7 @@ def _capacity(hosts: list[Host], refs: HostRefs) -> dict[str, int]:
         return sum(int(host.facts.get(name) or host.usage.get(name) or 0) for host in live)
 
     return {
-        name: total(name)
-        for name in ("cpus", "memory_bytes", "memory_used_bytes", "disk_bytes", "disk_used_bytes")
+        name: total(name) for name in ("cpus", "memory_bytes", "memory_used_bytes", "disk_bytes", "disk_used_bytes")
     }
 
 
@@ -67,8 +66,8 @@ def _attention(organisation_id: uuid.UUID | None, hosts: list[Host], refs: HostR
         state, since = refs.state(host)
         ref = refs.ref(host)
         if state is HostState.UNKNOWN:
-            items.append(_item("host_silent", "critical", f"{host.name} is silent", "Its containers may well run; "
-                               "what is shown was true when it was last heard", since, "open_host", host=ref))  # fmt: skip
+            items.append(_item("host_silent", "critical", f"{host.name} is silent", "What is shown was true "
+                               "when it was last heard; its containers may well run", since, "open_host", host=ref))  # fmt: skip
         elif state is HostState.OFFLINE:
             items.append(_item("host_offline", "warning", f"{host.name} is offline", "Its agent was stopped in order",
                                since, "open_host", host=ref))  # fmt: skip

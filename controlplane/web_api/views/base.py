@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -18,15 +17,7 @@ from controlplane.fleet.selectors import get_host
 from controlplane.kernel.pagination import Page
 from wire.errors import MooringError
 
-__all__ = ["ApiView", "DenyUnlessDeclared"]
-
-
-class DenyUnlessDeclared(BasePermission):
-    """Nothing passes a view that does not say what it does. `ApiView.initial` asks the door itself."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the view declares this method."""
-        return request.method == "OPTIONS" or request.method in getattr(view, "actions", {})
+__all__ = ["ApiView"]
 
 
 class ApiView(APIView):
@@ -45,9 +36,7 @@ class ApiView(APIView):
             authorise(self.actor, action, target)
         except MooringError as error:
             if request.method not in ("GET", "HEAD"):
-                record(
-                    self.actor, action, target, request_id=self.request_id, decision="denied", detail=error.message
-                )
+                record(self.actor, action, target, request_id=self.request_id, decision="denied", detail=error.message)
             raise
 
     @property
