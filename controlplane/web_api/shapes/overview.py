@@ -66,8 +66,10 @@ def _attention(organisation_id: uuid.UUID | None, hosts: list[Host], refs: HostR
         state, since = refs.state(host)
         ref = refs.ref(host)
         if state is HostState.UNKNOWN:
-            items.append(_item("host_silent", "critical", f"{host.name} is silent", "What is shown was true "
-                               "when it was last heard; its containers may well run", since, "open_host", host=ref))  # fmt: skip
+            detail = "What is shown was true when it was last heard; its containers may well run"
+            items.append(
+                _item("host_silent", "critical", f"{host.name} is silent", detail, since, "open_host", host=ref)
+            )
         elif state is HostState.OFFLINE:
             items.append(_item("host_offline", "warning", f"{host.name} is offline", "Its agent was stopped in order",
                                since, "open_host", host=ref))  # fmt: skip
