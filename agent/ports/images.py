@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 __all__ = ["ArchiveStat", "Credentials", "Image", "ImageListener", "Images", "Progress", "Rootfs"]
 
@@ -32,7 +32,7 @@ class Image:
     """
 
     id: str
-    config: Mapping[str, object]
+    config: Mapping[str, Any]
     diff_ids: tuple[str, ...]
     size_bytes: int
     created_at: float

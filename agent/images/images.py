@@ -1,0 +1,178 @@
+"""The image port on this host's disk: one thin class over the modules that do the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from agent.images.catalog import chain_ids
+from agent.images.content import Content
+from agent.images.importing import Importing, name_of
+from agent.images.limits import DEFAULT_LIMITS, Limits
+from agent.images.roots import Roots
+from agent.images.snapshots import OverlaySnapshotter
+from agent.ports.images import Image, ImageListener, Rootfs
+from agent.ports.storage import Store
+from wire.errors import Conflict, Invalid, NotFound
+from wire.refs import parse_reference
+
+__all__ = ["LocalImages"]
+
+
+class LocalImages:
+    """See `agent.ports.images.Images`. `root` is this room's directory; nobody else writes there."""
+
+    def __init__(self, root: Path, store: Store, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._content = Content(root, store, OverlaySnapshotter(root, limits))
+        self._catalog = self._content.catalog
+        self._roots = Roots(self._content)
+        self._importing = Importing(self._content)
+
+    # life
+    async def start(self) -> None:
+        await self._content.start()
+
+    async def close(self) -> None:
+        await self._content.close()
+
+    async def recover(self, container_ids: Sequence[str]) -> None:
+        await self._roots.recover(container_ids)
+
+    def watch(self, listener: ImageListener) -> None:
+        self._content.watch(listener)
+
+    # names and content
+    def resolve(self, ref: str) -> Image:
+        return self._catalog.image(self._catalog.resolve(ref))
+
+    def list(self) -> Sequence[Image]:
+        return [self._catalog.image(image_id) for image_id in self._catalog.image_ids()]
+
+    def children(self, image_id: str) -> Sequence[str]:
+        return self._catalog.children(image_id)
+
+    def layer_sizes(self, image_id: str) -> Sequence[int]:
+        rows = self._catalog.layers()
+        return [rows[d].size_bytes if d in rows else 0 for d in self._catalog.image(image_id).diff_ids]
+
+    def shared_size_bytes(self, image_id: str) -> int:
+        users = self._catalog.layer_users()
+        chains = chain_ids(self._catalog.image(image_id).diff_ids)
+        return sum(size for chain, size in zip(chains, self.layer_sizes(image_id), strict=True) if users[chain] > 1)
+
+    def layers_size_bytes(self) -> int:
+        return sum(row.size_bytes for row in self._catalog.layers().values())
+
+    def graph_driver(self, ref: str) -> Mapping[str, object]:
+        root = self._catalog.root(ref)
+        if root is not None:
+            return self._roots.graph_driver(root.diff_ids, ref)
+        return self._roots.graph_driver(self._catalog.image(ref).diff_ids)
+
+    async def tag(self, image_id: str, repo: str, tag: str) -> None:
+        name = name_of(repo, tag)
+        if name is None:
+            raise Invalid("invalid reference format")
+        self._catalog.image(image_id)
+        await self._catalog.tag(image_id, name, time.time())
+        self._content.announce("tag", image_id, name.familiar)
+
+    async def untag(self, ref: str) -> str:
+        name = parse_reference(ref).with_default_tag()
+        if name.digest:
+            name = name.with_digest(name.digest)
+        image_id = self._catalog.find_name(name)
+        if image_id is None:
+            raise NotFound(f"No such image: {name.familiar}")
+        await self._catalog.untag([name])
+        self._content.announce("untag", image_id, image_id)
+        return name.familiar
+
+    async def delete(self, image_id: str, *, prune_parents: bool = True) -> Sequence[str]:
+        doomed: list[str] = []
+        layers: list[str] = []
+        current = image_id
+        while True:
+            image = self._catalog.image(current)
+            if image.repo_tags or image.repo_digests:
+                raise Conflict(f"image {current} still has names")
+            await self._catalog.remove_images([current])
+            doomed.append(current)
+            gone = set(await self._content.collect([current]))
+            chains = zip(image.diff_ids, chain_ids(image.diff_ids), strict=True)
+            layers.extend(chain for diff_id, chain in reversed(list(chains)) if diff_id in gone)
+            parent = image.parent
+            if not prune_parents or not parent or not self._catalog.has_image(parent):
+                break
+            above = self._catalog.image(parent)
+            if above.repo_tags or above.repo_digests or self._catalog.children(parent):
+                break
+            current = parent
+        for gone_id in doomed:
+            self._content.announce("delete", gone_id, gone_id)
+        return doomed + layers
+
+    # making images
+    async def import_tar(
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        repo: str = "",
+        tag: str = "",
+        changes: Mapping[str, object] | None = None,
+        message: str = "",
+        platform: str = "",
+    ) -> str:
+        return await self._importing.import_tar(
+            source, repo=repo, tag=tag, changes=changes, message=message, platform=platform
+        )
+
+    async def commit(
+        self,
+        container_id: str,
+        *,
+        config: Mapping[str, object],
+        repo: str = "",
+        tag: str = "",
+        author: str = "",
+        comment: str = "",
+        created_by: str = "",
+    ) -> str:
+        return await self._importing.commit(
+            container_id, config=config, repo=repo, tag=tag, author=author, comment=comment, created_by=created_by
+        )
+
+    async def create_image(
+        self,
+        *,
+        parent: str,
+        config: Mapping[str, object],
+        layers_from: str = "",
+        history: Sequence[Mapping[str, object]] = (),
+    ) -> str:
+        return await self._importing.create_image(
+            parent=parent, config=config, layers_from=layers_from, history=history
+        )
+
+    # root file systems
+    async def prepare(self, container_id: str, image_id: str) -> Rootfs:
+        return await self._roots.prepare(container_id, image_id)
+
+    async def mount(self, container_id: str) -> Rootfs:
+        return await self._roots.mount(container_id)
+
+    async def unmount(self, container_id: str) -> None:
+        await self._roots.unmount(container_id)
+
+    async def remove(self, container_id: str) -> None:
+        await self._roots.remove(container_id)
+
+    async def changes(self, container_id: str) -> Sequence[tuple[int, str]]:
+        return await self._roots.changes(container_id)
+
+    async def writable_size_bytes(self, container_id: str) -> int:
+        return await self._roots.writable_size_bytes(container_id)
+
+    def export(self, container_id: str) -> AsyncIterator[bytes]:
+        return self._roots.export(container_id)

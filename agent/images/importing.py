@@ -1,0 +1,180 @@
+"""Images made here: imported from a root tar, committed from a container, composed by the builder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.images.blobs import BlobWriter
+from agent.images.catalog import LayerRow, Lease
+from agent.images.configs import (
+    EMPTY_LAYER,
+    HOST_ARCHITECTURE,
+    container_config,
+    format_time,
+    new_history,
+)
+from agent.images.content import Content
+from agent.images.platforms import parse_platform
+from agent.images.tar_writer import tar_tree
+from wire.errors import Invalid, NotFound
+from wire.refs import DEFAULT_TAG, Reference, parse_repository, parse_tag
+
+__all__ = ["Importing", "name_of"]
+
+
+def name_of(repo: str, tag: str) -> Reference | None:
+    """The name `repo:tag` with Docker's checks; None without a repository."""
+    if not repo:
+        return None
+    reference = parse_repository(repo)
+    if tag:
+        reference = reference.with_tag(parse_tag(tag))
+    elif not reference.tag:
+        reference = reference.with_tag(DEFAULT_TAG)
+    if reference.path == "library/sha256" and reference.domain == "docker.io":
+        raise Invalid("refusing to create an ambiguous tag using digest algorithm as name")
+    return reference
+
+
+class Importing:
+    """See the module docstring."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    async def import_tar(
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        repo: str = "",
+        tag: str = "",
+        changes: Mapping[str, object] | None = None,
+        message: str = "",
+        platform: str = "",
+    ) -> str:
+        content = self._content
+        name = name_of(repo, tag)
+        wanted = parse_platform(platform)
+        async with content.lease() as lease:
+            writer = await content.quick(content.blobs.open_writer)
+            with writer:
+                await content.spool(source, writer)
+                blob = writer.digest()
+                lease.add(blob)
+                await content.bulk(writer.commit)
+            diff_id, row = await content.unpack_blob(blob, lease)
+            created = format_time(time.time_ns())
+            document: dict[str, Any] = {
+                "architecture": wanted.architecture or HOST_ARCHITECTURE,
+                "comment": message,
+                "config": container_config(changes),
+                "container_config": container_config(),
+                "created": created,
+                "history": [new_history(created, comment=message)],
+                "os": wanted.os or "linux",
+                "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+            }
+            if wanted.variant:
+                document["variant"] = wanted.variant
+            image_id = await content.add_image(document, {diff_id: row}, lease, names=[name] if name else [])
+        if name:
+            content.announce("tag", image_id, name.familiar)
+        content.announce("import", image_id, image_id)
+        return image_id
+
+    async def commit(
+        self,
+        container_id: str,
+        *,
+        config: Mapping[str, object],
+        repo: str = "",
+        tag: str = "",
+        author: str = "",
+        comment: str = "",
+        created_by: str = "",
+    ) -> str:
+        content = self._content
+        root = content.catalog.root(container_id)
+        if root is None:
+            raise NotFound(f"no root file system for container {container_id}")
+        name = name_of(repo, tag)
+        base = content.catalog.image(root.image_id).config if content.catalog.has_image(root.image_id) else {}
+        async with content.lease() as lease:
+            lease.add(*root.diff_ids)
+            where = await content.quick(content.snapshots.paths, container_id, root.diff_ids)
+            diff_id, layers = await self._layer_of(where.upper, lease)
+            created = format_time(time.time_ns())
+            diff_ids = [*root.diff_ids, diff_id] if diff_id != EMPTY_LAYER else list(root.diff_ids)
+            past: list[Any] = list(base.get("history") or [])
+            entry = new_history(
+                created, author=author, created_by=created_by, comment=comment, empty_layer=diff_id == EMPTY_LAYER
+            )
+            document: dict[str, Any] = {
+                "architecture": base.get("architecture") or HOST_ARCHITECTURE,
+                "config": container_config(config),
+                "container": container_id,
+                "created": created,
+                "history": [*past, entry],
+                "os": base.get("os") or "linux",
+                "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            }
+            for key, value in (("author", author), ("variant", base.get("variant"))):
+                if value:
+                    document[key] = value
+            image_id = await content.add_image(
+                document,
+                layers,
+                lease,
+                names=[name] if name else [],
+                parent=root.image_id if content.catalog.has_image(root.image_id) else "",
+            )
+        if name:
+            content.announce("tag", image_id, name.familiar)
+        return image_id
+
+    async def _layer_of(self, upper: Path, lease: Lease) -> tuple[str, dict[str, LayerRow]]:
+        """A layer of everything in a writable directory."""
+        content = self._content
+        with await content.quick(content.blobs.open_writer) as writer:
+            await content.bulk(_write_layer, upper, writer)
+            blob = writer.digest()
+            if blob == EMPTY_LAYER:
+                return blob, {}
+            lease.add(blob)
+            await content.bulk(writer.commit)
+        diff_id, row = await content.unpack_blob(blob, lease, expected=blob)
+        return diff_id, {diff_id: row}
+
+    async def create_image(
+        self,
+        *,
+        parent: str,
+        config: Mapping[str, object],
+        layers_from: str = "",
+        history: Sequence[Mapping[str, object]] = (),
+    ) -> str:
+        content = self._content
+        async with content.lease() as lease:
+            diff_ids = content.catalog.image(layers_from).diff_ids if layers_from else ()
+            lease.add(*diff_ids)
+            document = dict(config)
+            document["rootfs"] = {"type": "layers", "diff_ids": list(diff_ids)}
+            document.setdefault("architecture", HOST_ARCHITECTURE)
+            document.setdefault("os", "linux")
+            document.setdefault("created", format_time(time.time_ns()))
+            if history:
+                document["history"] = [dict(entry) for entry in history]
+            return await content.add_image(document, {}, lease, parent=parent)
+
+
+def _write_layer(upper: Path, writer: BlobWriter) -> None:
+    descriptor = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for piece in tar_tree(descriptor, layer=True):
+            writer.write(piece)
+    finally:
+        os.close(descriptor)
