@@ -9,6 +9,7 @@ from agent.ports.runtime import ExitStatus, StdioSession
 
 if TYPE_CHECKING:
     from agent.ports.images import Credentials, Images, Progress
+    from agent.ports.logs import LogEntry
     from agent.ports.network import Networking
     from agent.ports.runtime import Runtime
     from agent.ports.storage import Store
@@ -104,8 +105,14 @@ class Engine:
     async def logs(
         self, ref: str, *, stdout: bool, stderr: bool, follow: bool = False, since: str = "", until: str = "",
         timestamps: bool = False, details: bool = False, tail: str = "all",
-    ) -> tuple[bool, Output]:  # fmt: skip
-        """Returns (tty, output)."""
+    ) -> tuple[bool, AsyncIterator[bytes]]:  # fmt: skip
+        """Returns (tty, chunks ready to send): Docker's stream frames, the bare bytes of a TTY (`Logs.frames`)."""
+        raise NotImplementedError
+
+    async def log_entries(
+        self, ref: str, *, cursor: str = "", tail: str = "all", follow: bool = False
+    ) -> AsyncIterator[Sequence[LogEntry]]:
+        """Both streams with cursors, for viewers that resume (`Logs.entries`). `cursor` wins over `tail`."""
         raise NotImplementedError
 
     async def attach(
