@@ -1,0 +1,120 @@
+"""Images: list, inspect, move, name, remove."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from agent.api.backends import Backends
+from agent.api.credentials import parse_registry_auth
+from agent.api.request import Request
+from agent.api.shapes import adapt_image, adapt_images
+from wire import errors
+
+__all__ = [
+    "create", "distribution", "history", "inspect", "list_", "load", "prune", "push", "remove", "save", "save_one",
+    "search", "tag",
+]  # fmt: skip
+
+_TAR = "application/x-tar"
+
+
+async def list_(backends: Backends, request: Request) -> None:
+    filters = request.filters
+    if request.version < (1, 41) and request.text("filter"):
+        filters.setdefault("reference", []).append(request.text("filter"))
+    documents = await backends.engine.image_list(
+        all=request.flag("all"),
+        filters=filters,
+        shared_size=request.version >= (1, 42) and request.flag("shared-size"),
+        digests=request.flag("digests"),
+    )
+    await request.answer_json(adapt_images(documents, request.version))
+
+
+async def inspect(backends: Backends, request: Request) -> None:
+    await request.answer_json(adapt_image(await backends.engine.image_inspect(request.name), request.version))
+
+
+async def history(backends: Backends, request: Request) -> None:
+    await request.answer_json(await backends.engine.image_history(request.name))
+
+
+async def tag(backends: Backends, request: Request) -> None:
+    await backends.engine.image_tag(request.name, request.text("repo"), request.text("tag"))
+    await request.answer_nothing(201)
+
+
+async def remove(backends: Backends, request: Request) -> None:
+    if not request.name.strip():
+        raise errors.Invalid("image name cannot be blank")
+    documents = await backends.engine.image_remove(
+        request.name, force=request.flag("force"), noprune=request.flag("noprune")
+    )
+    await request.answer_json(documents)
+
+
+async def prune(backends: Backends, request: Request) -> None:
+    await request.answer_json(await backends.engine.image_prune(request.filters))
+
+
+async def create(backends: Backends, request: Request) -> None:
+    """Pull (`fromImage`) or import (`fromSrc`)."""
+    platform = request.text("platform") if request.version >= (1, 32) else ""
+    image, tag_ = request.text("fromImage"), request.text("tag")
+    if image:
+        progress: AsyncIterator[Any] = await backends.engine.image_pull(
+            _reference(image, tag_),
+            platform=platform,
+            all_tags=not tag_ and ":" not in image.rpartition("/")[2] and "@" not in image,
+            credentials=parse_registry_auth(request.header("x-registry-auth")),
+        )
+    else:
+        if request.text("fromSrc") != "-":
+            raise errors.Unsupported("importing from a URL is not offered by this engine: send the archive itself")
+        progress = await backends.engine.image_import(
+            request.body_stream(),
+            repo=request.text("repo"),
+            tag=tag_,
+            changes=list(request.texts("changes")),
+            message=request.text("message"),
+            platform=platform,
+        )
+    await request.stream_json(progress, eager=False)
+
+
+def _reference(image: str, tag_: str) -> str:
+    if not tag_:
+        return image
+    return f"{image}@{tag_}" if ":" in tag_ else f"{image}:{tag_}"
+
+
+async def push(backends: Backends, request: Request) -> None:
+    progress = await backends.engine.image_push(
+        request.name,
+        tag=request.text("tag") or None,
+        credentials=parse_registry_auth(request.header("x-registry-auth")),
+    )
+    await request.stream_json(progress, eager=False)
+
+
+async def load(backends: Backends, request: Request) -> None:
+    progress = await backends.engine.image_load(request.body_stream(), quiet=request.flag("quiet"))
+    await request.stream_json(progress, eager=False)
+
+
+async def save(backends: Backends, request: Request) -> None:
+    await request.stream(await backends.engine.image_save(list(request.texts("names"))), _TAR)
+
+
+async def save_one(backends: Backends, request: Request) -> None:
+    await request.stream(await backends.engine.image_save([request.name]), _TAR)
+
+
+async def search(backends: Backends, request: Request) -> None:
+    raise errors.Unsupported("searching a registry is not offered by this engine")
+
+
+async def distribution(backends: Backends, request: Request) -> None:
+    credentials = parse_registry_auth(request.header("x-registry-auth"))
+    await request.answer_json(await backends.engine.distribution(request.name, credentials))

@@ -1,0 +1,123 @@
+"""What older API versions look like: requests brought to today's shape, answers brought back.
+
+The engine knows one shape, that of `wire.versions.MAX_API`. Source: the API's version history, Docker 26.1's answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from wire.engine.containers import CreateRequest
+from wire.engine.execs import ExecCreateRequest
+from wire.versions import ApiVersion
+
+__all__ = ["adapt_container", "adapt_create", "adapt_exec", "adapt_image", "adapt_images", "adapt_info", "adapt_usage"]
+
+Document = dict[str, Any]
+
+
+def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
+    """Leave out of a create request what `version` did not have."""
+    host = body.host_config
+    if version < (1, 44) and body.healthcheck:
+        body.healthcheck.start_interval = UNSET
+    if host is None:
+        return body
+    mounts = host.mounts or []
+    if version < (1, 40):
+        for mount in mounts:
+            if mount.bind_options:
+                mount.bind_options.non_recursive = UNSET
+        host.ipc_mode = host.ipc_mode or "shareable"
+    if version < (1, 41):
+        host.cgroupns_mode = host.cgroupns_mode or "host"
+    if version < (1, 42):
+        host.console_size = [0, 0]
+        for mount in mounts:
+            if mount.bind_options:
+                mount.bind_options.create_mountpoint = UNSET
+    if version < (1, 43):
+        host.annotations = UNSET
+    if version < (1, 44):
+        for mount in mounts:
+            if mount.bind_options:
+                mount.bind_options.read_only_non_recursive = UNSET
+                mount.bind_options.read_only_force_recursive = UNSET
+    if version < (1, 45):
+        for mount in mounts:
+            if mount.volume_options:
+                mount.volume_options.subpath = UNSET
+    return body
+
+
+def adapt_container(document: Document, version: ApiVersion) -> Document:
+    """Before 1.45 a container's short id and host name counted as aliases on its own networks."""
+    if version >= (1, 45):
+        return document
+    networks = document.get("NetworkSettings", {}).get("Networks") or {}
+    changed = {}
+    for name, endpoint in networks.items():
+        if name in ("bridge", "host", "none", "default"):
+            continue
+        extra = [document["Id"][:12], document["Config"].get("Hostname", "")]
+        changed[name] = {**endpoint, "Aliases": list(dict.fromkeys([*(endpoint.get("Aliases") or ()), *extra]))}
+    if not changed:
+        return document
+    settings = {**document["NetworkSettings"], "Networks": {**networks, **changed}}
+    return {**document, "NetworkSettings": settings}
+
+
+def adapt_exec(body: ExecCreateRequest, version: ApiVersion) -> ExecCreateRequest:
+    if version < (1, 42):
+        body.console_size = UNSET
+    return body
+
+
+def adapt_images(documents: list[Document], version: ApiVersion) -> list[Document]:
+    """Before 1.43 an image without names had the name `<none>`; before 1.44 there was VirtualSize."""
+    if version >= (1, 44):
+        return documents
+    adapted = []
+    for image in documents:
+        image = {**image, "VirtualSize": image["Size"]}
+        if version < (1, 43) and not image.get("RepoTags") and not image.get("RepoDigests"):
+            image |= {"RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"]}
+        adapted.append(image)
+    return adapted
+
+
+_EMPTY_CONFIG: Document = {
+    "Hostname": "", "Domainname": "", "User": "", "AttachStdin": False, "AttachStdout": False, "AttachStderr": False,
+    "Tty": False, "OpenStdin": False, "StdinOnce": False, "Env": None, "Cmd": None, "Image": "", "Volumes": None,
+    "WorkingDir": "", "Entrypoint": None, "OnBuild": None, "Labels": None,
+}  # fmt: skip
+
+
+def adapt_image(document: Document, version: ApiVersion) -> Document:
+    """Before 1.45 an image told of the container it was made from, before 1.44 its VirtualSize."""
+    if version >= (1, 45):
+        return document
+    adapted = {**document, "Container": "", "ContainerConfig": _EMPTY_CONFIG}
+    if version < (1, 44):
+        adapted["VirtualSize"] = document["Size"]
+        adapted.setdefault("Created", "0001-01-01T00:00:00Z")
+    return adapted
+
+
+def adapt_info(document: Document, version: ApiVersion) -> Document:
+    """Before 1.42 it told of kernel memory limits."""
+    if version < (1, 42):
+        return {"KernelMemory": False, **document}
+    return document
+
+
+def adapt_usage(document: Document, version: ApiVersion) -> Document:
+    """`system df`: BuilderSize before 1.42, VirtualSize of images before 1.44."""
+    adapted = dict(document)
+    if version < (1, 42):
+        adapted["BuilderSize"] = sum(record["Size"] for record in document.get("BuildCache") or ())
+    if version < (1, 44) and adapted.get("Images"):
+        adapted["Images"] = adapt_images(adapted["Images"], version)
+    return adapted
