@@ -153,4 +153,15 @@ class Config:
 
     @property
     def netns(self) -> Path:
+        """Containers' network namespaces, pinned by bind mounts named after the container."""
         return self.run / "netns"
+
+    @property
+    def subnets_lock(self) -> Path:
+        """Held by any agent of this host while it looks for a free subnet and takes it."""
+        return Path("/run/mooring-subnets.lock")
+
+    @property
+    def sandboxes(self) -> Path:
+        """What is set up for each running container's network, one file each; read after a restart."""
+        return self.run / "sandboxes"

@@ -44,6 +44,10 @@ class AddressPool:
     def _address(self, number: int) -> Address:
         return IPv4Address(number) if self.subnet.version == 4 else IPv6Address(number)
 
+    def __contains__(self, address: Address) -> bool:
+        """Whether the address is taken."""
+        return int(address) in self._taken
+
     def take(self, now: float, *, network: str = "") -> Address:
         """Return the lowest free address. Forbidden with Docker's text (naming `network`) when there is none."""
         first, last = int(self._range.network_address), int(self._range.broadcast_address)

@@ -1,0 +1,450 @@
+"""The networking of one agent: implements `agent.ports.network.Networking` on this host's kernel."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from agent.config import Config
+from agent.network import definition as definitions
+from agent.network import firewall, nftables
+from agent.network.counters import read_counters
+from agent.network.definition import BridgeOptions, Definition
+from agent.network.joining import NOT_HOST, Joining, bridge_full
+from agent.network.kernel import Defaults, Kernel, Plug
+from agent.network.networks import Networks, rules_of
+from agent.network.publishing import HostPorts, Reservation
+from agent.network.sandbox import Attachment, Sandbox, load_records
+from agent.network.worker import Worker
+from agent.ports.network import (
+    Endpoint,
+    EndpointSpec,
+    Network,
+    NetworkSpec,
+    PortBinding,
+    PortRequest,
+    SandboxNetwork,
+)
+from agent.ports.storage import Store
+from wire.errors import Conflict, Forbidden, Internal, Invalid, MooringError, NotFound
+
+__all__ = ["LinuxNetworking"]
+
+_log = logging.getLogger(__name__)
+
+# What Docker sets in every private namespace: a container's root may use low ports and ping without capabilities.
+_DEFAULT_SYSCTLS = {
+    "net.ipv4.ip_unprivileged_port_start": "0",
+    "net.ipv4.ping_group_range": "0 2147483647",
+}
+
+
+class LinuxNetworking:
+    """See `agent.ports.network.Networking`. Made and used on one event loop; the kernel is asked on one thread."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config
+        self._worker = Worker("netlink")
+        self._kernel = Kernel(self._worker, prefix=config.link_prefix, instance=config.instance)
+        self._networks = Networks(store, prefix=config.link_prefix, instance=config.instance, lock=config.subnets_lock)
+        self._joining = Joining(
+            self._networks, lambda network_id: len(self.endpoints(network_id)), link_prefix=config.link_prefix
+        )
+        self._ports = HostPorts()
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._started = False
+
+    # start and stop
+
+    async def start(self) -> None:
+        if self._started:
+            return
+        if problem := nftables.available():
+            raise Internal(f"networking needs libnftables: {problem}")
+        for directory in (self._config.netns, self._config.sandboxes):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._restore_sandboxes()
+        for proposal in self._networks.predefined(self._config.bridge_subnet):
+            await self._networks.keep(await self._settle(proposal))
+        bridges = [item for item in self._networks.all() if item.spec.driver == "bridge"]
+        await self._worker.run(self._bring_up, bridges)
+        for sandbox in self._sandboxes.values():
+            sandbox.relay()
+        self._started = True
+
+    def _restore_sandboxes(self) -> None:
+        """Take up what an earlier agent left: addresses, ports. Files whose namespace is gone are dropped."""
+        for record in load_records(self._config.sandboxes):
+            netns = self._config.netns / record.container_id
+            file = self._config.sandboxes / f"{record.container_id}.json"
+            if not record.host and not netns.exists():
+                file.unlink(missing_ok=True)
+                continue
+            sandbox = Sandbox.restored(record, netns, file)
+            self._sandboxes[record.container_id] = sandbox
+            for item in sandbox.attachments.values():
+                self._joining.retake(item.endpoint)
+            sandbox.reservations = [self._ports.take_again(binding) for binding in record.bindings]
+            for reservation in sandbox.reservations:
+                if reservation.held is None:
+                    _log.warning("port.reservation_lost binding=%s", reservation.binding)
+
+    def _bring_up(self, bridges: Sequence[Definition]) -> None:
+        self._kernel.enable_forwarding(ipv6=any(item.subnet6 for item in bridges))
+        for item in bridges:
+            try:
+                self._kernel.ensure_bridge(item, BridgeOptions.parse(item.spec.options).mtu)
+            except OSError as error:  # one broken network must not take the others down
+                _log.error("bridge.unusable network=%s link=%s error=%s", item.spec.name, item.link, error)
+        translations = [entry for sandbox in self._sandboxes.values() for entry in sandbox.translations()]
+        rules = [rules_of(item) for item in bridges]
+        self._kernel.apply([firewall.table(self._config.nft_table, rules, translations)])
+        for sandbox in self._sandboxes.values():
+            if not sandbox.host and sandbox.netns.exists():
+                sandbox.counters_fd = self._kernel.open_counters(sandbox.netns)
+
+    async def close(self) -> None:
+        reservations = [entry for sandbox in self._sandboxes.values() for entry in sandbox.reservations]
+        self._ports.give_back(reservations)
+        for reservation in reservations:
+            if reservation.held is not None:
+                await reservation.held.wait_closed()
+        for sandbox in self._sandboxes.values():
+            sandbox.close_counters()
+        await self._worker.close()
+
+    async def purge(self) -> None:
+        """Remove everything of this instance from the host: for taking the agent off a machine, and for tests."""
+        for container_id in list(self._sandboxes):
+            await self.close_sandbox(container_id)
+        await self._worker.run(
+            self._kernel.collect,
+            netns_directory=self._config.netns,
+            sandboxes=(),
+            host_links=(),
+            bridges=(),
+        )
+        await self._worker.run(self._kernel.apply, [firewall.delete_table(self._config.nft_table)])
+
+    # networks
+
+    async def _settle(self, proposal: Definition) -> Definition:
+        known = self._networks.all()
+        try:
+            return await self._worker.run(self._networks.settle, self._kernel, proposal, known)
+        except OSError as error:
+            raise definitions.kernel_refusal(f"cannot create network {proposal.spec.name}", error) from error
+
+    async def create_network(self, spec: NetworkSpec) -> Network:
+        proposal = self._networks.propose(spec)
+        definition = await self._settle(proposal)
+        try:
+            if self._networks.by_name(spec.name) is not None:  # made by somebody else meanwhile
+                raise Conflict(f"network with name {spec.name} already exists")
+            if definition.spec.driver == "bridge":
+                await self._worker.run(self._open_bridge, definition)
+            await self._networks.keep(definition)
+        except BaseException:
+            if definition.link and definition.owns_link:
+                await self._worker.run(self._kernel.remove_link, definition.link)
+            raise
+        return definition.public
+
+    def _open_bridge(self, definition: Definition) -> None:
+        if definition.subnet6:
+            self._kernel.enable_forwarding(ipv6=True)
+        self._kernel.apply(firewall.bridge_elements(self._config.nft_table, rules_of(definition)))
+
+    async def remove_network(self, network_id: str) -> None:
+        definition = self._networks.get(network_id)
+        name = definition.spec.name
+        if definition.predefined:
+            raise Forbidden(f"{name} is a pre-defined network and cannot be removed")
+        if self.endpoints(network_id):
+            raise Forbidden(f"error while removing network: network {name} id {network_id} has active endpoints")
+        users = [item.spec.name for item in self._networks.all() if item.spec.config_from == name]
+        if definition.spec.config_only and users:
+            raise Forbidden(f"configuration network {name!r} is in use".replace("'", '"'))
+        if definition.spec.driver == "bridge":
+            await self._worker.run(self._close_bridge, definition)
+        await self._networks.forget(definition)
+
+    def _close_bridge(self, definition: Definition) -> None:
+        commands = firewall.bridge_elements(self._config.nft_table, rules_of(definition), verb="delete")
+        self._apply_leniently(commands)
+        if definition.owns_link:
+            self._kernel.remove_link(definition.link)
+
+    def _apply_leniently(self, commands: Iterable[str]) -> None:
+        """Take elements away; when somebody flushed our table they are away already."""
+        try:
+            self._kernel.apply(commands)
+        except nftables.NftError as error:
+            _log.warning("firewall.elements_missing error=%s", str(error).splitlines()[0])
+
+    def networks(self) -> Sequence[Network]:
+        return [item.public for item in self._networks.all()]
+
+    def get_network(self, ref: str) -> Network:
+        return self._networks.resolve(ref).public
+
+    def check_endpoint(self, network_id: str, spec: EndpointSpec) -> None:
+        definitions.check_endpoint(self._networks.get(network_id), spec)
+
+    def endpoints(self, network_id: str) -> Sequence[Endpoint]:
+        return [
+            sandbox.attachments[network_id].endpoint
+            for sandbox in self._sandboxes.values()
+            if network_id in sandbox.attachments
+        ]
+
+    # sandboxes
+
+    def _sandbox(self, container_id: str) -> Sandbox:
+        if container_id not in self._sandboxes:
+            raise NotFound(f"no network sandbox of container {container_id}")
+        return self._sandboxes[container_id]
+
+    async def open_sandbox(
+        self,
+        container_id: str,
+        *,
+        hostname: str = "",
+        host: bool = False,
+        dns: Sequence[str] = (),
+        dns_search: Sequence[str] = (),
+        dns_options: Sequence[str] = (),
+        sysctls: Mapping[str, str] | None = None,
+    ) -> SandboxNetwork:
+        if container_id in self._sandboxes:
+            raise Conflict(f"the network sandbox of container {container_id} is already open")
+        sandbox = Sandbox(
+            container_id=container_id,
+            netns=self._config.netns / container_id,
+            file=self._config.sandboxes / f"{container_id}.json",
+            hostname=hostname,
+            host=host,
+            dns=tuple(dns),
+            dns_search=tuple(dns_search),
+            dns_options=tuple(dns_options),
+        )
+        self._sandboxes[container_id] = sandbox
+        try:
+            sandbox.save()
+            if not host:
+                wanted = {key: value for key, value in (sysctls or {}).items() if key.startswith("net.")}
+                sandbox.counters_fd = await self._worker.run(
+                    self._kernel.open_sandbox, sandbox.netns, {**_DEFAULT_SYSCTLS, **wanted}
+                )
+        except BaseException as error:
+            await self.close_sandbox(container_id)
+            if isinstance(error, OSError):
+                what = f"cannot make a network namespace ({error.filename})"
+                raise definitions.kernel_refusal(what, error) from error
+            raise
+        return self.sandbox(container_id)
+
+    def sandbox(self, container_id: str) -> SandboxNetwork:
+        sandbox = self._sandbox(container_id)
+        return SandboxNetwork(netns_path=None if sandbox.host else sandbox.netns)
+
+    async def connect(self, container_id: str, container_name: str, network_id: str, spec: EndpointSpec) -> Endpoint:
+        sandbox = self._sandbox(container_id)
+        async with sandbox.lock:
+            definition = self._networks.get(network_id)
+            self._joining.check(sandbox, definition, container_name, spec)
+            attachment = self._joining.attach(sandbox, definition, container_name, spec)
+            before = set(sandbox.translations())
+            sandbox.attachments[network_id] = attachment
+            try:
+                sandbox.save()
+                if attachment.endpoint.interface:
+                    await self._plug(sandbox, definition, attachment)
+                await self._move_ports(sandbox, before)
+            except BaseException as error:
+                await self._detach(sandbox, attachment)
+                if isinstance(error, OSError):
+                    raise self._plug_refused(definition, error) from error
+                raise
+        return attachment.endpoint
+
+    @staticmethod
+    def _plug_refused(definition: Definition, error: OSError) -> MooringError:
+        if error.errno == errno.EXFULL:  # br_add_if: no port number is left
+            return bridge_full(definition)
+        return definitions.kernel_refusal(f"cannot join network {definition.spec.name} ({error.filename})", error)
+
+    async def _plug(self, sandbox: Sandbox, definition: Definition, attachment: Attachment) -> None:
+        options = BridgeOptions.parse(definition.spec.options)
+        endpoint = attachment.endpoint
+        plug = Plug(
+            netns=sandbox.netns,
+            link=definition.link,
+            kind=definition.spec.driver,
+            host_link=attachment.host_link,
+            interface=endpoint.interface,
+            mac_address=endpoint.mac_address,
+            mtu=options.mtu,
+            ipv4_address=endpoint.ipv4_address,
+            ipv4_prefix_len=endpoint.ipv4_prefix_len,
+            ipv6_address=endpoint.ipv6_address,
+            ipv6_prefix_len=endpoint.ipv6_prefix_len,
+            isolated=not options.icc,
+            announce=bool(attachment.spec.mac_address),
+            macvlan_mode=options.macvlan_mode,
+        )
+        await self._worker.run(self._kernel.plug, plug, _defaults(sandbox))
+
+    async def disconnect(self, container_id: str, network_id: str) -> None:
+        sandbox = self._sandboxes.get(container_id)
+        if sandbox is None:
+            return
+        async with sandbox.lock:
+            attachment = sandbox.attachments.get(network_id)
+            if attachment is None:
+                return
+            if sandbox.host:
+                raise Invalid(NOT_HOST)
+            await self._detach(sandbox, attachment)
+
+    async def _detach(self, sandbox: Sandbox, attachment: Attachment) -> None:
+        """Undo a connect, however far it came."""
+        endpoint = attachment.endpoint
+        before = set(sandbox.translations())
+        sandbox.attachments.pop(endpoint.network_id, None)
+        await self._move_ports(sandbox, before)
+        if endpoint.interface:
+            await self._worker.run(self._kernel.unplug, sandbox.netns, endpoint.interface, _defaults(sandbox))
+        self._joining.release(endpoint)
+        sandbox.save()
+
+    async def rename(self, container_id: str, name: str) -> None:
+        sandbox = self._sandboxes.get(container_id)
+        if sandbox is None:
+            return
+        async with sandbox.lock:
+            for network_id, item in sandbox.attachments.items():
+                names = definitions.dns_names(container_id, name, item.spec.aliases, sandbox.hostname)
+                sandbox.attachments[network_id] = item.renamed(name, names)
+            sandbox.save()
+
+    async def close_sandbox(self, container_id: str) -> None:
+        sandbox = self._sandboxes.get(container_id)
+        if sandbox is None:
+            return
+        async with sandbox.lock:
+            if self._sandboxes.get(container_id) is not sandbox:
+                return
+            translations = list(sandbox.translations())
+            self._ports.give_back(sandbox.reservations)
+            sandbox.reservations = []
+            sandbox.close_counters()
+            await self._worker.run(self._tear_down, sandbox, translations)
+            for item in sandbox.attachments.values():
+                self._joining.release(item.endpoint)
+            sandbox.file.unlink(missing_ok=True)
+            del self._sandboxes[container_id]
+
+    def _tear_down(self, sandbox: Sandbox, translations: Sequence[firewall.Translation]) -> None:
+        if translations:
+            self._apply_leniently(firewall.publish_elements(self._config.nft_table, translations, verb="delete"))
+            self._kernel.forget_flows(translations)
+        if not sandbox.host:
+            self._kernel.close_sandbox(sandbox.netns)
+
+    # ports
+
+    async def publish(self, container_id: str, ports: Sequence[PortRequest]) -> list[PortBinding]:
+        sandbox = self._sandbox(container_id)
+        async with sandbox.lock:
+            gateway = sandbox.gateway(4) or sandbox.gateway(6)
+            if gateway is None or not gateway.host_link or not ports:
+                return []
+            options = BridgeOptions.parse(self._networks.get(gateway.endpoint.network_id).spec.options)
+            before = set(sandbox.translations())
+            made: list[Reservation] = []
+            try:
+                for request in ports:
+                    made += self._ports.take(request, default_ip=options.host_binding)
+                sandbox.reservations = [*sandbox.reservations, *made]
+                sandbox.save()
+                await self._move_ports(sandbox, before)
+            except BaseException as error:
+                sandbox.reservations = [item for item in sandbox.reservations if item not in made]
+                self._ports.give_back(made)
+                if isinstance(error, (Internal, OSError, nftables.NftError)):
+                    reason = error.message if isinstance(error, MooringError) else str(error)
+                    raise Internal(
+                        "driver failed programming external connectivity on endpoint "
+                        f"{gateway.endpoint.container_name} ({gateway.endpoint.id}): {reason}"
+                    ) from error
+                raise
+            return [item.binding for item in made]
+
+    async def _move_ports(self, sandbox: Sandbox, before: set[firewall.Translation]) -> None:
+        """Bring the firewall and the held sockets from the translations of `before` to those of now."""
+        now = set(sandbox.translations())
+        if now != before:
+            table = self._config.nft_table
+            commands = [
+                *firewall.publish_elements(table, before - now, verb="delete"),
+                *firewall.publish_elements(table, now - before),
+            ]
+            gateways = [item for item in (sandbox.gateway(4), sandbox.gateway(6)) if item is not None]
+            hairpin = {item.host_link for item in gateways if item.host_link}
+            await self._worker.run(self._kernel.publish, commands, hairpin, now - before)
+        sandbox.relay()
+
+    def ports(self, container_id: str) -> Sequence[PortBinding]:
+        sandbox = self._sandboxes.get(container_id)
+        return [item.binding for item in sandbox.reservations] if sandbox else []
+
+    # recovery
+
+    async def recover(self, container_ids: Sequence[str]) -> None:
+        for container_id in set(self._sandboxes) - set(container_ids):
+            await self.close_sandbox(container_id)
+        for container_id in container_ids:
+            if container_id not in self._sandboxes:
+                _log.error("sandbox.lost container=%s", container_id)
+        removed = await self._worker.run(
+            self._kernel.collect,
+            netns_directory=self._config.netns,
+            sandboxes=set(self._sandboxes),
+            host_links={
+                item.host_link for sandbox in self._sandboxes.values() for item in sandbox.attachments.values()
+            },
+            bridges={item.link for item in self._networks.all()},
+        )
+        if removed:
+            _log.info("network.collected things=%s", ", ".join(removed))
+
+    # what is known without asking the kernel
+
+    def sandbox_endpoints(self, container_id: str) -> Sequence[Endpoint]:
+        sandbox = self._sandboxes.get(container_id)
+        return [item.endpoint for item in sandbox.attachments.values()] if sandbox else []
+
+    def gateway_endpoint(self, container_id: str) -> Endpoint | None:
+        sandbox = self._sandboxes.get(container_id)
+        item = (sandbox.gateway(4) or sandbox.gateway(6)) if sandbox else None
+        return item.endpoint if item else None
+
+    def resolv_conf(self, container_id: str) -> str:
+        return ""
+
+    def interface_counters(self, container_id: str) -> Mapping[str, Mapping[str, int]]:
+        sandbox = self._sandboxes.get(container_id)
+        return read_counters(sandbox.counters_fd) if sandbox else {}
+
+    def findings(self) -> Sequence[Mapping[str, str]]:
+        return []
+
+
+def _defaults(sandbox: Sandbox) -> Defaults:
+    four, six = sandbox.gateway(4), sandbox.gateway(6)
+    return Defaults(
+        ipv4=(four.endpoint.interface, four.endpoint.gateway) if four else None,
+        ipv6=(six.endpoint.interface, six.endpoint.ipv6_gateway) if six else None,
+    )

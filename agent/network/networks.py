@@ -1,0 +1,209 @@
+"""The networks of this agent: kept in storage, realised as bridges, with their pools of addresses."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from agent.network import definition as definitions
+from agent.network import ipam
+from agent.network.definition import BridgeOptions, Definition
+from agent.network.firewall import BridgeRules
+from agent.network.kernel import Kernel
+from agent.ports.network import IpamPool, NetworkSpec
+from agent.ports.storage import Store
+from wire.errors import Conflict, Forbidden, NotFound
+
+__all__ = ["Networks", "rules_of"]
+
+
+class Networks:
+    """Known networks and what is free on each. Methods that name a kernel run on the worker thread; all others on the
+    event loop."""
+
+    def __init__(self, store: Store, *, prefix: str, instance: str, lock: Path) -> None:
+        self._table = store.table("network.networks")
+        self._prefix = prefix
+        self._instance = instance
+        self._lock = lock
+        self._definitions: dict[str, Definition] = {}
+        self._pools: dict[tuple[str, int], ipam.AddressPool] = {}
+        for _, document in self._table.items():
+            self._know(msgspec.json.decode(document, type=Definition))
+
+    def all(self) -> list[Definition]:
+        """Predefined first, then as they were made."""
+        return sorted(self._definitions.values(), key=lambda item: (not item.predefined, item.created_at))
+
+    def get(self, network_id: str) -> Definition:
+        if network_id not in self._definitions:
+            raise NotFound(f"network {network_id} not found")
+        return self._definitions[network_id]
+
+    def resolve(self, ref: str) -> Definition:
+        return definitions.resolve(ref, self._definitions)
+
+    def by_name(self, name: str) -> Definition | None:
+        return next((item for item in self._definitions.values() if item.spec.name == name), None)
+
+    # addresses
+
+    def pool(self, network_id: str, version: int) -> ipam.AddressPool | None:
+        return self._pools.get((network_id, version))
+
+    def _know(self, definition: Definition) -> None:
+        self._definitions[definition.id] = definition
+        for version, subnet, ip_range, gateway in (
+            (4, definition.subnet4, definition.range4, definition.gateway4),
+            (6, definition.subnet6, definition.range6, definition.gateway6),
+        ):
+            parsed = ipam.parse_subnet(subnet)
+            if parsed is not None:
+                texts = [gateway, *definition.aux_addresses.values()]
+                reserved = [address for text in texts if (address := ipam.parse_address(text))]
+                self._pools[definition.id, version] = ipam.AddressPool(
+                    parsed,
+                    ip_range=ipam.parse_subnet(ip_range),
+                    reserved=[address for address in reserved if address.version == version],
+                )
+
+    # life
+
+    def predefined(self, bridge_subnet: str) -> list[Definition]:
+        """What has to be there and is not yet: `none`, `host` and, last, the default bridge (still without a subnet
+        unless one is configured)."""
+        missing: list[Definition] = []
+        for name, driver in (("none", "null"), ("host", "host")):
+            if self.by_name(name) is None:
+                missing.append(_new(NetworkSpec(name=name, driver=driver), predefined=True))
+        if self.by_name("bridge") is None:
+            options = {
+                definitions.DEFAULT_BRIDGE: "true",
+                "com.docker.network.bridge.enable_icc": "true",
+                "com.docker.network.bridge.enable_ip_masquerade": "true",
+                "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+                definitions.BRIDGE_NAME: f"{self._prefix}0",
+                "com.docker.network.driver.mtu": "1500",
+            }
+            pools = (_configured_pool(bridge_subnet),) if bridge_subnet else ()
+            spec = NetworkSpec(name="bridge", driver="bridge", options=options, pools=pools)
+            missing.append(_new(spec, predefined=True, link=f"{self._prefix}0"))
+        return missing
+
+    def propose(self, spec: NetworkSpec) -> Definition:
+        """The network that `spec` asks for, not yet settled. Raises Docker's refusals."""
+        definitions.check_spec(spec)
+        if self.by_name(spec.name) is not None:
+            raise Conflict(f"network with name {spec.name} already exists")
+        if spec.config_only:
+            return _new(replace(spec, driver="null"))
+        if spec.config_from:
+            spec = self._with_config(spec)
+        proposal = _new(spec)
+        if spec.driver == "macvlan":
+            parent = BridgeOptions.parse(spec.options).parent
+            if not parent:
+                raise Forbidden("requested macvlan network needs a parent interface: set the option 'parent'")
+            return msgspec.structs.replace(proposal, link=parent, owns_link=False)
+        name = BridgeOptions.parse(spec.options).name or f"{self._prefix}b{proposal.id[:6]}"
+        for other in self._definitions.values():
+            if other.link == name and other.spec.driver == "bridge":
+                raise Forbidden(
+                    f"cannot create network {proposal.id} ({name}): conflicts with network {other.id} ({name}): "
+                    "networks have same bridge name"
+                )
+        return msgspec.structs.replace(proposal, link=name)
+
+    def _with_config(self, spec: NetworkSpec) -> NetworkSpec:
+        source = self.by_name(spec.config_from)
+        if source is None:
+            raise NotFound(f"network {spec.config_from} not found")
+        if not source.spec.config_only:
+            raise Forbidden(f"{spec.config_from} is not a configuration only network")
+        if spec.pools or spec.options or spec.enable_ipv6 or spec.internal:
+            raise Forbidden(
+                "user specified configurations are not supported if the network depends on a configuration network"
+            )
+        given = source.spec
+        return replace(
+            spec,
+            enable_ipv6=given.enable_ipv6,
+            ipam_driver=given.ipam_driver,
+            ipam_options=given.ipam_options,
+            pools=given.pools,
+            options=given.options,
+            labels={**given.labels, **spec.labels},
+        )
+
+    def settle(self, kernel: Kernel, proposal: Definition, known: Iterable[Definition]) -> Definition:
+        """Choose the subnets and make the bridge, under the host-wide lock: no other agent takes the same subnet."""
+        if proposal.spec.config_only or proposal.spec.driver in ("null", "host"):
+            return proposal
+        with _locked(self._lock):
+            settled = definitions.resolve_pools(
+                proposal, networks=known, host_subnets=kernel.host_subnets(), seed=self._instance
+            )
+            if settled.predefined:
+                settled = msgspec.structs.replace(settled, user_subnets=False)
+            if settled.spec.driver != "bridge":
+                return settled
+            owned = kernel.ensure_bridge(settled, BridgeOptions.parse(settled.spec.options).mtu)
+        return msgspec.structs.replace(settled, owns_link=owned)
+
+    async def keep(self, definition: Definition) -> None:
+        """Note a settled network; durable when this returns."""
+        self._know(definition)
+        await self._table.put(definition.id, msgspec.json.encode(definition))
+
+    async def forget(self, definition: Definition) -> None:
+        """Drop a network whose link is gone."""
+        self._definitions.pop(definition.id, None)
+        for version in (4, 6):
+            self._pools.pop((definition.id, version), None)
+        await self._table.delete(definition.id)
+
+
+def rules_of(definition: Definition) -> BridgeRules:
+    """What the firewall has to know of a bridge network."""
+    options = BridgeOptions.parse(definition.spec.options)
+    return BridgeRules(
+        bridge=definition.link,
+        subnet4=definition.subnet4,
+        subnet6=definition.subnet6,
+        internal=definition.spec.internal,
+        icc=options.icc,
+        masquerade=options.masquerade,
+    )
+
+
+def _new(spec: NetworkSpec, *, predefined: bool = False, link: str = "") -> Definition:
+    return Definition(id=secrets.token_hex(32), created_at=time.time(), spec=spec, predefined=predefined, link=link)
+
+
+def _configured_pool(text: str) -> IpamPool:
+    """`bridge_subnet` of the configuration: a subnet, or as Docker's `--bip` the gateway with its prefix length."""
+    address, _, prefix = text.partition("/")
+    subnet = ipam.parse_subnet(text)
+    if subnet is None:
+        raise Forbidden(f"invalid bridge subnet {text}: invalid CIDR block notation")
+    gateway = str(subnet.network_address + 1) if address == str(subnet.network_address) else address
+    return IpamPool(subnet=f"{subnet.network_address}/{prefix}", gateway=gateway)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path` meanwhile; waits for other agents (milliseconds)."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""libnftables through ctypes: a ruleset text in, nothing or the library's own words out.
+
+One context per network namespace and thread: it keeps a netlink socket of the namespace it was made in.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from types import TracebackType
+from typing import Self
+
+__all__ = ["NftError", "Nftables", "available"]
+
+
+class NftError(Exception):
+    """The library or the kernel refused; the text is the library's, first line first."""
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    """Load libnftables (1 to 2 ms, once). OSError when the host does not have it."""
+    library = ctypes.CDLL("libnftables.so.1")
+    library.nft_ctx_new.restype = ctypes.c_void_p
+    library.nft_ctx_new.argtypes = [ctypes.c_uint32]
+    library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+    library.nft_ctx_get_output_buffer.restype = ctypes.c_char_p
+    for name in (
+        "nft_ctx_free", "nft_ctx_get_error_buffer", "nft_ctx_get_output_buffer", "nft_ctx_buffer_error",
+        "nft_ctx_buffer_output",
+    ):  # fmt: skip
+        getattr(library, name).argtypes = [ctypes.c_void_p]
+    library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    return library
+
+
+def available() -> str:
+    """Return "" when libnftables can be loaded, else why not."""
+    try:
+        _library()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+class Nftables:
+    """A library context of the calling thread's network namespace. Close it, or use `with`."""
+
+    def __init__(self) -> None:
+        self._library = _library()
+        self._context: int | None = self._library.nft_ctx_new(0)
+        if not self._context:
+            raise NftError("nft_ctx_new failed")
+        self._library.nft_ctx_buffer_error(self._context)
+        self._library.nft_ctx_buffer_output(self._context)
+
+    def close(self) -> None:
+        """Safe to repeat."""
+        if self._context:
+            self._library.nft_ctx_free(self._context)
+            self._context = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, commands: str) -> str:
+        """Apply `commands` as one transaction and return what they printed. NftError: nothing was changed."""
+        if self._library.nft_run_cmd_from_buffer(self._context, commands.encode()):
+            message = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode(errors="replace").strip()
+            raise NftError(message or "nft refused without a word")
+        return str((self._library.nft_ctx_get_output_buffer(self._context) or b"").decode(errors="replace"))
