@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from agent.build.go_text import quote
+
 __all__ = ["Expander", "ExpansionError"]
 
 _SPECIAL = frozenset("@*#?-$!0")
@@ -41,6 +43,14 @@ class Expander:
         """Return `text` expanded and split at blanks outside quotes. Raises ExpansionError."""
         return self._scan(text, environment).split
 
+    def document(self, text: str, environment: Mapping[str, str] = _NOTHING) -> str:
+        """Expand the references of an inline document, where quotes mean nothing. Raises ExpansionError."""
+        scan = _Scan(text, environment, self._escape, self._keep_unset)
+        try:
+            return scan.document()
+        except ExpansionError as error:
+            raise ExpansionError(f"failed to process {quote(text)}: {error}") from None
+
     def referenced(self, word: str, environment: Mapping[str, str] = _NOTHING) -> set[str]:
         """Names that `word` refers to, whether set or not. Raises ExpansionError."""
         return self._scan(word, environment).names
@@ -50,7 +60,7 @@ class Expander:
         try:
             scan.run()
         except ExpansionError as error:
-            raise ExpansionError(f"failed to process {_quoted(text)}: {error}") from None
+            raise ExpansionError(f"failed to process {quote(text)}: {error}") from None
         return scan
 
 
@@ -72,6 +82,19 @@ class _Scan:
     def run(self) -> None:
         self.joined = self._until("", split=True)
         self._end_word()
+
+    def document(self) -> str:
+        """All of the text with only `$` and the escape character before `$` or itself taken as special."""
+        result: list[str] = []
+        while char := self._peek():
+            if char == "$":
+                result.append(self._dollar())
+                continue
+            self._next()
+            if char == self._escape and self._peek() in ("$", self._escape):
+                char = self._next()
+            result.append(char)
+        return "".join(result)
 
     @property
     def split(self) -> list[str]:
@@ -288,9 +311,3 @@ def _without_suffix(value: str, pattern: str, greedy: bool) -> str:
         if whole.fullmatch(value, start):
             return value[:start]
     return value
-
-
-def _quoted(text: str) -> str:
-    """As Go's %q writes it, for the characters that occur in Dockerfiles."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r") + '"'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.build.durations import parse_duration_ns
@@ -30,6 +31,8 @@ _NETWORKS = ("default", "none", "host")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Base:
+    """What every instruction has."""
+
     statement: Statement
 
 
@@ -228,7 +231,7 @@ def _check_words(statement: Statement, escape: str) -> None:
     keyword = statement.keyword.upper()
     try:
         if keyword in ("ENV", "LABEL"):
-            split_key_values(" ".join((*statement.flags, statement.rest)), keyword, escape)
+            split_key_values(statement.rest, keyword, escape)
         elif keyword in ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD"):
             parse_json_words(statement.rest)
     except WordError as error:
@@ -507,7 +510,7 @@ def _onbuild(statement: Statement, keyword: str, escape: str) -> OnBuild:
     return OnBuild(statement=statement, trigger=trigger)
 
 
-_PARSERS = {
+_PARSERS: dict[str, Callable[[Statement, str, str], Instruction]] = {
     "ADD": _add,
     "ARG": _arg,
     "CMD": _cmd,

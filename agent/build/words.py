@@ -22,7 +22,8 @@ def parse_json_words(text: str) -> list[str] | None:
     if not text.lstrip().startswith("["):
         return None
     try:
-        value = json.loads(text)
+        # What follows the array is not looked at, as in Docker.
+        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
     except ValueError:
         return None
     if not all(isinstance(item, str) for item in value):
