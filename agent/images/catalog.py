@@ -65,6 +65,7 @@ class RootRow(msgspec.Struct, kw_only=True):
 
     image_id: str
     diff_ids: tuple[str, ...]
+    init: bool = True
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:

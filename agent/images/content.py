@@ -185,6 +185,10 @@ class Content:
         row = LayerRow(size_bytes=unpacked, blob=blob, compression=compression, boot_id=self._boot_id)
         return diff_id, row
 
+    def new_row(self, size_bytes: int, blob: str) -> LayerRow:
+        """The row of a layer just made, whose directory is not surely on disk yet."""
+        return LayerRow(size_bytes=size_bytes, blob=blob, compression="", boot_id=self._boot_id)
+
     def _compression_of(self, blob: str) -> str:
         descriptor = self.blobs.open(blob)
         try:

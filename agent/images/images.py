@@ -150,14 +150,19 @@ class LocalImages:
         config: Mapping[str, object],
         layers_from: str = "",
         history: Sequence[Mapping[str, object]] = (),
+        container_id: str = "",
+        take: bool = False,
     ) -> str:
-        return await self._importing.create_image(
-            parent=parent, config=config, layers_from=layers_from, history=history
+        image_id = await self._importing.create_image(
+            parent=parent, config=config, layers_from=layers_from, history=history, container_id=container_id, take=take
         )
+        if take and container_id:
+            await self._roots.remove(container_id)
+        return image_id
 
     # root file systems
-    async def prepare(self, container_id: str, image_id: str) -> Rootfs:
-        return await self._roots.prepare(container_id, image_id)
+    async def prepare(self, container_id: str, image_id: str, *, init: bool = True) -> Rootfs:
+        return await self._roots.prepare(container_id, image_id, init=init)
 
     async def mount(self, container_id: str) -> Rootfs:
         return await self._roots.mount(container_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.images.blobs import BlobWriter
 from agent.images.catalog import LayerRow, Lease
+from agent.images.changes import tree_size_bytes
 from agent.images.configs import (
     EMPTY_LAYER,
     HOST_ARCHITECTURE,
@@ -20,6 +21,7 @@ from agent.images.configs import (
 from agent.images.content import Content
 from agent.images.platforms import parse_platform
 from agent.images.tar_writer import tar_tree
+from agent.ports.images import Image
 from wire.errors import Invalid, NotFound
 from wire.refs import DEFAULT_TAG, Reference, parse_repository, parse_tag
 
@@ -136,16 +138,23 @@ class Importing:
             content.announce("tag", image_id, name.familiar)
         return image_id
 
-    async def _layer_of(self, upper: Path, lease: Lease) -> tuple[str, dict[str, LayerRow]]:
-        """A layer of everything in a writable directory."""
+    async def _layer_of(self, upper: Path, lease: Lease, *, taken_from: str = "") -> tuple[str, dict[str, LayerRow]]:
+        """A layer of everything in a writable directory. `taken_from` is the container whose directory it is when it
+        may become the layer itself."""
         content = self._content
         with await content.quick(content.blobs.open_writer) as writer:
-            await content.bulk(_write_layer, upper, writer)
+            size_bytes = await content.bulk(_write_layer, upper, writer)
             blob = writer.digest()
             if blob == EMPTY_LAYER:
                 return blob, {}
             lease.add(blob)
             await content.bulk(writer.commit)
+        if taken_from:
+            lease.add(blob)
+            known = content.catalog.layer(blob)
+            if known is None or not content.snapshots.has_layer(blob):
+                await content.quick(content.snapshots.take_upper, taken_from, blob)
+            return blob, {blob: known or content.new_row(size_bytes, blob)}
         diff_id, row = await content.unpack_blob(blob, lease, expected=blob)
         return diff_id, {diff_id: row}
 
@@ -156,25 +165,49 @@ class Importing:
         config: Mapping[str, object],
         layers_from: str = "",
         history: Sequence[Mapping[str, object]] = (),
+        container_id: str = "",
+        take: bool = False,
     ) -> str:
         content = self._content
         async with content.lease() as lease:
-            diff_ids = content.catalog.image(layers_from).diff_ids if layers_from else ()
+            base = content.catalog.image(layers_from) if layers_from else None
+            diff_ids = list(base.diff_ids) if base else []
             lease.add(*diff_ids)
+            layers: dict[str, LayerRow] = {}
+            entries = [*_history_of(base), *(dict(entry) for entry in history)]
+            if container_id:
+                root = content.catalog.root(container_id)
+                if root is None:
+                    raise NotFound(f"no root file system for container {container_id}")
+                where = await content.quick(content.snapshots.paths, container_id, root.diff_ids, init=root.init)
+                diff_id, layers = await self._layer_of(where.upper, lease, taken_from=container_id if take else "")
+                if diff_id != EMPTY_LAYER:
+                    diff_ids.append(diff_id)
+                elif history:
+                    entries[-1]["empty_layer"] = True
+            elif history:
+                entries[-1]["empty_layer"] = True
             document = dict(config)
-            document["rootfs"] = {"type": "layers", "diff_ids": list(diff_ids)}
+            document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
             document.setdefault("architecture", HOST_ARCHITECTURE)
             document.setdefault("os", "linux")
             document.setdefault("created", format_time(time.time_ns()))
-            if history:
-                document["history"] = [dict(entry) for entry in history]
-            return await content.add_image(document, {}, lease, parent=parent)
+            if entries:
+                document["history"] = entries
+            return await content.add_image(document, layers, lease, parent=parent)
 
 
-def _write_layer(upper: Path, writer: BlobWriter) -> None:
+def _history_of(image: Image | None) -> list[dict[str, Any]]:
+    past: Any = image.config.get("history") if image else None
+    return [dict(entry) for entry in past or ()]
+
+
+def _write_layer(upper: Path, writer: BlobWriter) -> int:
+    """Returns what the files come to, in bytes."""
     descriptor = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for piece in tar_tree(descriptor, layer=True):
             writer.write(piece)
     finally:
         os.close(descriptor)
+    return tree_size_bytes(upper)

@@ -45,7 +45,7 @@ class Roots:
             driver=self._content.snapshots.driver,
         )
 
-    async def prepare(self, container_id: str, image_id: str) -> Rootfs:
+    async def prepare(self, container_id: str, image_id: str, *, init: bool = True) -> Rootfs:
         content = self._content
         diff_ids = content.catalog.image(image_id).diff_ids if image_id else ()
         async with self._lock(container_id):
@@ -53,11 +53,11 @@ class Roots:
                 raise Conflict(f"a root file system for container {container_id} exists already")
             # The row first: from here on nobody collects these layers. It need not be awaited: the engine's own row,
             # which names the container, is asked for later and so becomes durable later.
-            row = RootRow(image_id=image_id, diff_ids=diff_ids)
+            row = RootRow(image_id=image_id, diff_ids=diff_ids, init=init)
             written = asyncio.ensure_future(content.catalog.put_root(container_id, row))
             try:
                 await content.ensure_layers(diff_ids)
-                where = await content.quick(self._prepare, container_id, diff_ids)
+                where = await content.quick(self._prepare, container_id, diff_ids, init)
             except BaseException:
                 await content.catalog.remove_root(container_id)
                 raise
@@ -65,15 +65,15 @@ class Roots:
                 written.add_done_callback(_retrieve)
         return self._rootfs(container_id, row, where)
 
-    def _prepare(self, container_id: str, diff_ids: Sequence[str]) -> RootPaths:
+    def _prepare(self, container_id: str, diff_ids: Sequence[str], init: bool) -> RootPaths:
         self._content.snapshots.prepare(container_id)
-        return self._content.snapshots.paths(container_id, diff_ids)
+        return self._content.snapshots.paths(container_id, diff_ids, init=init)
 
     async def mount(self, container_id: str) -> Rootfs:
         async with self._lock(container_id):
             row = self._row(container_id)
             await self._content.ensure_layers(row.diff_ids)
-            where = await self._content.quick(self._content.snapshots.mount, container_id, row.diff_ids)
+            where = await self._content.quick(self._content.snapshots.mount, container_id, row.diff_ids, init=row.init)
         return self._rootfs(container_id, row, where)
 
     async def unmount(self, container_id: str) -> None:
@@ -109,7 +109,7 @@ class Roots:
 
     async def _paths(self, container_id: str) -> RootPaths:
         row = self._row(container_id)
-        return await self._content.quick(self._content.snapshots.paths, container_id, row.diff_ids)
+        return await self._content.quick(self._content.snapshots.paths, container_id, row.diff_ids, init=row.init)
 
     async def export(self, container_id: str) -> AsyncIterator[bytes]:
         """Mounts a stopped container's root for as long as the export takes."""
@@ -118,7 +118,7 @@ class Roots:
         mounted = await self._content.quick(_is_mounted, where)
         if not mounted:
             await self._content.ensure_layers(row.diff_ids)
-            await self._content.quick(self._content.snapshots.mount, container_id, row.diff_ids)
+            await self._content.quick(self._content.snapshots.mount, container_id, row.diff_ids, init=row.init)
         try:
             async for piece in stream_blocking(_tar_of(where.merged)):
                 yield piece

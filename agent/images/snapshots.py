@@ -56,12 +56,13 @@ class Snapshotter(Protocol):
     def has_layer(self, diff_id: str) -> bool: ...
     def layer_ids(self) -> set[str]: ...
     def unpack(self, chunks: Iterable[bytes], expected: str = "") -> tuple[str, Unpacked]: ...
+    def take_upper(self, container_id: str, diff_id: str) -> None: ...
     def drop_layer(self, diff_id: str) -> None: ...
     def root_ids(self) -> set[str]: ...
     def prepare(self, container_id: str) -> None: ...
-    def paths(self, container_id: str, diff_ids: Sequence[str]) -> RootPaths: ...
+    def paths(self, container_id: str, diff_ids: Sequence[str], *, init: bool = True) -> RootPaths: ...
     def image_data(self, diff_ids: Sequence[str]) -> dict[str, str]: ...
-    def mount(self, container_id: str, diff_ids: Sequence[str]) -> RootPaths: ...
+    def mount(self, container_id: str, diff_ids: Sequence[str], *, init: bool = True) -> RootPaths: ...
     def unmount(self, container_id: str) -> None: ...
     def drop_root(self, container_id: str) -> None: ...
     def empty_trash(self) -> None: ...
@@ -137,6 +138,17 @@ class OverlaySnapshotter:
             raise
         return diff_id, unpacked
 
+    def take_upper(self, container_id: str, diff_id: str) -> None:
+        """Make a root's writable directory the layer `diff_id`, whose tar was written from it. The root is unmounted
+        and of no use afterwards. An upper has a layer's form already; only its own mode is not the container's."""
+        self.unmount(container_id)
+        upper = self._root_of(container_id) / "upper"
+        try:
+            upper.rename(self.layer_path(diff_id))
+        except OSError:
+            if not self.has_layer(diff_id):
+                raise
+
     def drop_layer(self, diff_id: str) -> None:
         """Take the layer away; its files go with `empty_trash`. Safe when absent. No root may use it."""
         self._discard(self.layer_path(diff_id))
@@ -162,8 +174,9 @@ class OverlaySnapshotter:
             (temporary / name).chmod(mode)
         temporary.rename(final)
 
-    def paths(self, container_id: str, diff_ids: Sequence[str]) -> RootPaths:
-        """Where everything of this root is. `diff_ids` are the image's, lowest first."""
+    def paths(self, container_id: str, diff_ids: Sequence[str], *, init: bool = True) -> RootPaths:
+        """Where everything of this root is. `diff_ids` are the image's, lowest first. Without `init` the root is the
+        image's alone."""
         if len(diff_ids) > MAX_LAYERS:
             raise Invalid("max depth exceeded")
         # overlayfs refuses a directory that it has already. Only the topmost of equal layers can be seen anyway.
@@ -173,8 +186,12 @@ class OverlaySnapshotter:
             if is_opaque(str(lowers[-1])):  # overlayfs does not heed the mark on the root of a layer
                 break
         home = self._root_of(container_id)
-        init = ensure_init_layer(self._inits, lowers)
-        return RootPaths(merged=home / "merged", upper=home / "upper", work=home / "work", lowers=(init, *lowers))
+        if init:
+            lowers.insert(0, ensure_init_layer(self._inits, lowers))
+        elif not lowers:  # overlayfs wants one
+            lowers.append(self._inits / "none")
+            lowers[0].mkdir(mode=0o755, exist_ok=True)
+        return RootPaths(merged=home / "merged", upper=home / "upper", work=home / "work", lowers=tuple(lowers))
 
     def image_data(self, diff_ids: Sequence[str]) -> dict[str, str]:
         """`GraphDriver.Data` of an image: its top layer is the upper one."""
@@ -184,9 +201,9 @@ class OverlaySnapshotter:
         data = {"LowerDir": ":".join(layers[1:])} if layers[1:] else {}
         return data | {"UpperDir": layers[0]}
 
-    def mount(self, container_id: str, diff_ids: Sequence[str]) -> RootPaths:
+    def mount(self, container_id: str, diff_ids: Sequence[str], *, init: bool = True) -> RootPaths:
         """Mount the root at `merged`; nothing when it is mounted. NotFound without `prepare`."""
-        where = self.paths(container_id, diff_ids)
+        where = self.paths(container_id, diff_ids, init=init)
         try:
             mounted = where.merged.stat().st_dev != where.upper.stat().st_dev
         except FileNotFoundError:

@@ -159,12 +159,14 @@ class Images(Protocol):
         ...
 
     # root file systems
-    async def prepare(self, container_id: str, image_id: str) -> Rootfs:
+    async def prepare(self, container_id: str, image_id: str, *, init: bool = True) -> Rootfs:
         """Make the container's upper and its place above the image's layers durable; not mounted yet.
 
         An init layer between the two hides the image's dev, proc, sys and etc/{hosts,hostname,resolv.conf}, so that
         nothing an image has there can lead a runtime out of the root. `image_id` may be "" for an empty root (FROM
         scratch). Conflict when the container has a root already.
+
+        Without `init` there is no such layer: for the builder, which reads and writes files there and runs nothing.
         """
         ...
 
@@ -230,13 +232,15 @@ class Images(Protocol):
         layers_from: str = "",
         history: Sequence[Mapping[str, object]] = (),
         container_id: str = "",
+        take: bool = False,
     ) -> str:
         """New image that has `layers_from`'s layers (or none) and this whole config document; returns its id.
 
         `container_id` names a prepared root, made from `layers_from`, whose writable layer becomes one more layer on
         top, unless nothing was changed in it. `rootfs` of the document is filled in here; `history` is appended to
         that of `layers_from`, its last entry marked `empty_layer` when no layer was added. The container's root stays
-        as it is, mounted or not; its owner removes it. `parent` is recorded as the image's parent ("" for none).
+        as it is, mounted or not, and its owner removes it; with `take` its writable files become the layer without
+        being copied and the root is gone afterwards. `parent` is recorded as the image's parent ("" for none).
         """
         ...
 
