@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
 
-__all__ = ["cgroup_pids", "open_pidfd", "send_signal", "start_time_ticks", "until_exit"]
+__all__ = ["open_pidfd", "send_signal", "start_time_ticks", "until_exit"]
 
 
 def start_time_ticks(pid: int) -> int | None:
@@ -62,13 +61,3 @@ async def until_exit(pidfd: int) -> None:
         await ended
     finally:
         loop.remove_reader(pidfd)
-
-
-def cgroup_pids(directory: str) -> list[int]:
-    """Pids in a cgroup and all below it; empty when it does not exist."""
-    found: list[int] = []
-    for path, _, files in os.walk(directory):
-        if "cgroup.procs" in files:
-            with suppress(FileNotFoundError, OSError), open(f"{path}/cgroup.procs") as handle:
-                found += [int(line) for line in handle]
-    return found

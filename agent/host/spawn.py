@@ -7,7 +7,10 @@ dispositions, an empty signal mask and an environment given in full by the calle
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import ctypes
 import errno
+import functools
 import os
 import shlex
 import signal
@@ -16,10 +19,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from agent.host import pidfds
+from agent.host import pidfds, syscalls
 from wire.errors import Internal, Timeout, Unavailable
 
-__all__ = ["CLEAN_ENVIRONMENT", "Child", "Completed", "run", "start"]
+__all__ = ["CLEAN_ENVIRONMENT", "Child", "Completed", "become_subreaper", "reap_orphans", "run", "start"]
 
 CLEAN_ENVIRONMENT: Final[Mapping[str, str]] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -27,6 +30,8 @@ CLEAN_ENVIRONMENT: Final[Mapping[str, str]] = {
     "TZ": "UTC",
 }
 _RESET_SIGNALS: Final = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+_CLONE_FS: Final = 0x200
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _DEV_NULL: Final = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
@@ -49,6 +54,50 @@ class Completed:
         raise Internal(said or f"exit status {self.code}", argv=shlex.join(self.argv), code=self.code)
 
 
+_children: set[int] = set()
+"""Pids of every `Child` not yet reaped."""
+
+
+def become_subreaper() -> None:
+    """Have the kernel give us, not pid 1, the orphans of our children.
+
+    A runtime that fails an exec leaves a zombie in the container's pid namespace, and the namespace's end, so the
+    container's, waits until somebody reaps it. Some first processes take seconds over that.
+    """
+    syscalls.check(int(syscalls.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)), "prctl")
+
+
+def reap_orphans() -> int:
+    """Reap dead orphans that came out of containers; returns how many. A child of somebody's own is left to them."""
+    reaped = 0
+    while True:
+        try:
+            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return reaped
+        if dead is None or dead.si_pid in _children or not _is_of_container(dead.si_pid):
+            return reaped
+        os.waitpid(dead.si_pid, 0)
+        reaped += 1
+
+
+def _is_of_container(pid: int) -> bool:
+    """Whether it lived in a pid namespace below ours: then its status lists more than one number for it."""
+    with suppress(OSError), open(f"/proc/{pid}/status") as lines:
+        return any(line.startswith("NSpid:") and len(line.split()) > 2 for line in lines)
+    return False
+
+
+@functools.cache
+def _own_directory_thread() -> concurrent.futures.Executor:
+    """A thread with a working directory of its own: `posix_spawn` cannot set one, and `chdir` is for all threads."""
+
+    def unshare() -> None:
+        syscalls.check(int(syscalls.libc.unshare(ctypes.c_int(_CLONE_FS))), "unshare")
+
+    return concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="spawn", initializer=unshare)
+
+
 class Child:
     """A running child process. Its owner must reach `wait` (or `kill` then `wait`): that is what reaps it."""
 
@@ -56,6 +105,7 @@ class Child:
         self.pid = pid
         self.argv = tuple(argv)
         self.pidfd = os.pidfd_open(pid)
+        _children.add(pid)
         self._code: int | None = None
         self._waiting: asyncio.Future[int] | None = None
 
@@ -85,6 +135,8 @@ class Child:
     def _on_exit(self) -> None:
         asyncio.get_running_loop().remove_reader(self.pidfd)
         _, status = os.waitpid(self.pid, 0)
+        _children.discard(self.pid)
+        reap_orphans()
         os.close(self.pidfd)
         self._code = os.waitstatus_to_exitcode(status)
         if self._waiting is not None and not self._waiting.done():
@@ -97,6 +149,7 @@ def start(
     env: Mapping[str, str] | None = None,
     fds: Mapping[int, int] | None = None,
     new_session: bool = False,
+    cwd: str | os.PathLike[str] | None = None,
 ) -> Child:
     """Start `argv[0]` (an absolute path) and return at once.
 
@@ -116,15 +169,26 @@ def start(
                     source = os.dup(source)
                 moved.append(source)
             actions.append((os.POSIX_SPAWN_DUP2, source, target))
-        pid = os.posix_spawn(
-            argv[0],
-            list(argv),
-            dict(CLEAN_ENVIRONMENT if env is None else env),
-            file_actions=actions,
-            setsigmask=[],
-            setsigdef=_RESET_SIGNALS,
-            setsid=new_session,
-        )
+
+        def spawn() -> int:
+            return os.posix_spawn(
+                argv[0],
+                list(argv),
+                dict(CLEAN_ENVIRONMENT if env is None else env),
+                file_actions=actions,
+                setsigmask=[],
+                setsigdef=_RESET_SIGNALS,
+                setsid=new_session,
+            )
+
+        def spawn_in(directory: str | os.PathLike[str]) -> int:
+            os.chdir(directory)
+            try:
+                return spawn()
+            finally:
+                os.chdir("/")  # keep nobody's file system busy
+
+        pid = spawn() if cwd is None else _own_directory_thread().submit(spawn_in, cwd).result()
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EACCES, errno.ENOEXEC):
             raise Unavailable(f"cannot run {argv[0]}: {os.strerror(error.errno)}") from error

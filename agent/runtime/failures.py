@@ -19,6 +19,8 @@ _EXEC: Final = "OCI runtime exec failed: exec failed: "
 
 _NOT_IN_PATH: Final = re.compile(r"executable file [`'\"]?(?P<name>[^`'\"]+?)[`'\"]? not found(?: in \$PATH)?")
 _OPEN_EXECUTABLE: Final = re.compile(r"(?:open|stat|exec) executable[: ]+[`'\"]?(?P<name>[^`'\":]*)")
+_NOT_REGULAR: Final = re.compile(r"the path .* is not a regular file|open executable: Operation not permitted")
+"""crun, about a directory: 1.14 and later, and before."""
 _NOT_FOUND: Final = re.compile(r"no such file or directory", re.IGNORECASE)
 _DENIED: Final = re.compile(
     r"permission denied|operation not permitted|is a directory|exec format error", re.IGNORECASE
@@ -59,6 +61,8 @@ def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
         return text, 127 if ("not found in $PATH" in text or _NOT_FOUND.search(text)) else 126
     if message.startswith("exec ") and argv0 in message:  # runc, at execve: "exec /x: exec format error"
         return message, 127 if _NOT_FOUND.search(message) else 126
+    if _NOT_REGULAR.search(message):
+        return f'exec: "{argv0}": is a directory: unknown: permission denied', 126
     about = _NOT_IN_PATH.search(message) or _OPEN_EXECUTABLE.search(message)
     if about is None and not re.match(rf"(?:exec|open|execvp|stat) [`'\"]?{re.escape(argv0)}", message):
         return None
@@ -72,15 +76,15 @@ def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
 
 
 def create_error(runtime: str, message: str, argv0: str) -> MooringError:
-    """The error of a failed create; `details["exit_code"]` is what Docker gives the container (125, 126, 127)."""
+    """The error of a failed create; `details["exit_code"]` is what Docker gives the container (126, 127, 128)."""
     process = _process_failure(message, argv0)
     if process is not None:
         text, code = process
-        return Invalid(
-            f"{_CREATE}runc create failed: unable to start container process: {text}: unknown", exit_code=code
-        )
+        chain = f"{_CREATE}runc create failed: unable to start container process: "
+        return Invalid(f"{chain}{_ended(text)}", exit_code=code)
     # Docker's default for anything else: the daemon's fault, shown as 500, container exit code 128.
-    return Internal(f"{_CREATE}{runtime} create failed: {message}: unknown", exit_code=128)
+    prefix = "" if message.startswith(f"{runtime} create failed") else f"{runtime} create failed: "
+    return Internal(f"{_CREATE}{prefix}{message}: unknown", exit_code=128)
 
 
 def exec_error(message: str, argv0: str) -> MooringError:
@@ -88,5 +92,10 @@ def exec_error(message: str, argv0: str) -> MooringError:
     process = _process_failure(message, argv0)
     if process is not None:
         text, code = process
-        return Invalid(f"{_EXEC}unable to start container process: {text}: unknown", exit_code=code)
-    return Internal(f"{_EXEC}{message}: unknown", exit_code=126)
+        return Invalid(f"{_EXEC}unable to start container process: {_ended(text)}", exit_code=code)
+    return Internal(f"{_EXEC}{message.removeprefix('exec failed: ')}: unknown", exit_code=126)
+
+
+def _ended(text: str) -> str:
+    """containerd adds `: unknown` to an error of no class; runc's text for a directory has it inside already."""
+    return text if ": unknown" in text else f"{text}: unknown"
