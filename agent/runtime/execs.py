@@ -57,24 +57,26 @@ class Exec:
         self._writing = asyncio.Lock()
         self._outputs: dict[int, int] = {}  # fd -> stream
         self._paused: set[int] = set()
+        self._relayed = False
         self._room: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
     # starting
 
-    async def start(self, argv: Sequence[str], container_id: str, bundle: Path, *, pid_to_pipe: bool) -> None:
+    async def start(self, argv: Sequence[str], container_id: str, bundle: Path, *, is_crun: bool) -> None:
         """Run `argv` (the runtime and its global options) `exec …` and return once the process runs.
 
-        `pid_to_pipe`: the runtime opens its pid file as it is named, so a pipe can stand in (crun); runc renames a new
-        file onto the name, so there it has to be a real one, looked at again and again while the process starts.
+        crun opens the pid file as it is named, so a pipe can stand in; runc renames a new file onto the name, so there
+        it has to be a real one, looked at again and again while the process starts. crun hands a terminal over on a
+        socket; runc does so only detached, and in the foreground relays between one of ours and the container's.
         Raises what `failures.exec_error` makes of the runtime's words; then nothing is left.
         """
         tty = self.spec.process.tty
         process_path = bundle / f"exec-{self.spec.exec_id[:32]}.process"
         log = os.memfd_create("exec-log", os.MFD_CLOEXEC)
         pid_read, pid_write = os.pipe2(os.O_CLOEXEC)
-        pid_path = None if pid_to_pipe else bundle / f"exec-{self.spec.exec_id[:32]}.started"
+        pid_path = None if is_crun else bundle / f"exec-{self.spec.exec_id[:32]}.started"
         directory = os.open(bundle, os.O_PATH | os.O_CLOEXEC)
         console: socket.socket | None = None
         ours: list[int] = []
@@ -86,7 +88,10 @@ class Exec:
             command = [*argv, "--log", f"/proc/self/fd/{_LOG_FD}", "--log-format", "json"]
             command += ["exec", "--process", str(process_path)]
             command += ["--pid-file", str(pid_path or f"/proc/self/fd/{_PID_FD}")]
-            if tty:
+            if tty and not is_crun:
+                self._make_terminal(fds, theirs)
+                command.append("--tty")
+            elif tty:
                 console = _listen(directory, name)
                 command += ["--tty", "--console-socket", f"/proc/self/fd/{_DIRECTORY_FD}/{name}"]
             else:
@@ -100,9 +105,13 @@ class Exec:
             if self.pid == 0:
                 await self._child.wait()
                 os.lseek(log, 0, os.SEEK_SET)
-                raise exec_error(said(os.read(log, 65536)), self.spec.process.args[0])
-            self._pidfd = pidfds.open_pidfd(self.pid)
-            self._note()
+                complaint = os.read(log, 65536)
+                if complaint or self._child.code not in range(256):
+                    raise exec_error(said(complaint), self.spec.process.args[0])
+                # It has run and ended, and runc has taken the pid file away again.
+            else:
+                self._pidfd = pidfds.open_pidfd(self.pid)
+                self._note()
             for descriptor in self._outputs:
                 self._loop.add_reader(descriptor, self._on_readable, descriptor)
             if not self._outputs:
@@ -138,6 +147,13 @@ class Exec:
             self._outputs[own_end] = number
             theirs.append(child_end)
             fds[number] = child_end
+
+    def _make_terminal(self, fds: dict[int, int], theirs: list[int]) -> None:
+        own_end, child_end = os.openpty()
+        self._use_terminal(own_end)
+        self._relayed = True
+        theirs.append(child_end)
+        fds.update({0: child_end, 1: child_end, 2: child_end})
 
     async def _started(self, pid_read: int, pid_path: Path | None, console: socket.socket | None) -> int:
         """The process's pid, 0 when the runtime gave up. A terminal's fd is taken on the way."""
@@ -179,7 +195,9 @@ class Exec:
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 received.frombytes(content[: len(content) - len(content) % received.itemsize])
-        terminal = received[0]
+        self._use_terminal(received[0])
+
+    def _use_terminal(self, terminal: int) -> None:
         os.set_inheritable(terminal, False)
         os.set_blocking(terminal, False)
         self._stdin = os.dup(terminal)
@@ -253,6 +271,8 @@ class Exec:
         for descriptor in self._outputs:
             with suppress(OSError):
                 fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        if self._relayed and self._child is not None:
+            self._child.signal(signal.SIGWINCH)  # it reads our terminal's size and passes it on
 
     # the end
 

@@ -361,7 +361,7 @@ class OciRuntime:
             raise Conflict(f"container {container_id} is not running")
         process = Exec(spec, container.files.bundle / f"exec-{spec.exec_id[:32]}.pid")
         session = process.hub.open(patient=True) if spec.attach else None
-        await process.start(self._argv, container_id, container.files.bundle, pid_to_pipe=self._is_crun)
+        await process.start(self._argv, container_id, container.files.bundle, is_crun=self._is_crun)
         self._execs.setdefault(container_id, {})[spec.exec_id] = process
         return process.pid, session
 
@@ -430,6 +430,13 @@ class OciRuntime:
             await container.close()
         self._execs.clear()
         self._containers.clear()
+        # The parent group goes with its last container; while one runs the kernel refuses.
+        for hierarchy in self._layout.hierarchies:
+            for key in hierarchy.controllers or (cgroups.UNIFIED,):
+                directory = self._layout.directory(key, self._cgroup_parent)
+                if directory is not None:
+                    with suppress(OSError):
+                        os.rmdir(directory)
 
     def _get(self, container_id: str) -> Container:
         try:
