@@ -32,7 +32,7 @@ __all__ = [
     "find_link", "iter_links", "local_addresses", "loopback_up", "routed_subnets", "set_link", "set_port",
 ]  # fmt: skip
 
-_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
+_NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _GETADDR = 20, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 
@@ -155,7 +155,7 @@ def set_port(index: int, *, hairpin: bool | None = None, isolated: bool | None =
         if value is not None
     ]
     payload = _IFINFO.pack(socket.AF_BRIDGE, 0, index, 0, 0) + nested(_IFLA_PROTINFO, *flags)
-    return Message(_NEWLINK, 0, payload, f"set bridge port {index}")
+    return Message(_SETLINK, 0, payload, f"set bridge port {index}")
 
 
 def delete_link(index: int, name: str = "") -> Message:
