@@ -62,7 +62,7 @@ class Volumes(Protocol):
         ...
 
     async def usage_bytes(self, name: str) -> int:
-        """Disk space of its content, as `du` counts it; -1 when it cannot be known (mounted options not in use)."""
+        """Sizes of its files, each inode once, as Docker counts them. Takes as long as a walk of the tree."""
         ...
 
     async def recover(self, in_use: Mapping[str, Sequence[str]]) -> None:
