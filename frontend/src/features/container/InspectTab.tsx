@@ -1,0 +1,1 @@
+export const InspectTab = () => null; // STUB

@@ -1,0 +1,1 @@
+export const LogsTab = () => null; // STUB

@@ -1,0 +1,1 @@
+export const RunPage = () => null; // STUB

@@ -1,0 +1,1 @@
+export const StatsTab = () => null; // STUB

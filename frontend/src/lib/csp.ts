@@ -1,0 +1,18 @@
+/**
+ * The page's nonce, given to everything that makes a `<style>` at run time: Mantine (through the provider), its scroll
+ * lock (get-nonce), and xterm.js, which knows no nonce and is served by wrapping `createElement` once.
+ */
+import { setNonce } from 'get-nonce';
+
+export const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
+
+export function giveNonceToStyles(): void {
+  if (nonce === '') return;
+  setNonce(nonce);
+  const create = document.createElement.bind(document) as (name: string, options?: ElementCreationOptions) => HTMLElement;
+  document.createElement = ((name: string, options?: ElementCreationOptions) => {
+    const element = create(name, options);
+    if (element instanceof HTMLStyleElement) element.nonce = nonce;
+    return element;
+  }) as typeof document.createElement;
+}
