@@ -120,6 +120,15 @@ class Instance:
         self.docker("volume", "prune", "-af", host=self.agent_socket)
 
 
+def find_compose_plugin() -> Path | None:
+    """Where scripts/test has put Compose v2, or the system's own."""
+    places = (
+        REPOSITORY / ".venv/docker-compose/usr/libexec/docker/cli-plugins",
+        Path("/usr/libexec/docker/cli-plugins"),
+    )
+    return next((place / "docker-compose" for place in places if (place / "docker-compose").exists()), None)
+
+
 @contextlib.contextmanager
 def run_instance(*flags: str, admin: bool = True) -> Iterator[Instance]:
     """Bring an instance up in a directory of its own; afterwards take it down and everything of it off the host."""
@@ -128,6 +137,10 @@ def run_instance(*flags: str, admin: bool = True) -> Iterator[Instance]:
     password = data / "password"
     password.write_text(PASSWORD + "\n")
     (data / "home").mkdir()
+    plugin = find_compose_plugin()
+    if plugin:
+        (data / "home/.docker/cli-plugins").mkdir(parents=True)
+        (data / "home/.docker/cli-plugins/docker-compose").symlink_to(plugin)
     account = ["--admin", ADMIN, "--admin-password-file", str(password)] if admin else []
     command = [str(REPOSITORY / "scripts/up"), "--detach", "--data", str(data), "--port", str(port), *account, *flags]
     try:
