@@ -30,7 +30,7 @@ services:
     configs: [{source: motd, target: /etc/motd}]
     restart: unless-stopped
   db:
-    image: mooring/starter
+    image: shop/base:1
     command: sh -c "echo ready > /data/ready; while true; do sleep 1; done"
     init: true
     volumes: ["data:/data"]
@@ -38,12 +38,12 @@ services:
       back: {aliases: [database]}
     healthcheck: {test: ["CMD", "test", "-e", "/data/ready"], interval: 1s, timeout: 5s, retries: 30}
   worker:
-    image: mooring/starter
+    image: shop/base:1
     command: sh -c "echo working; while true; do sleep 1; done"
     init: true
     networks: [back]
   tool:
-    image: mooring/starter
+    image: shop/base:1
     command: echo tool ran
     profiles: [tools]
 volumes:
@@ -127,6 +127,7 @@ def _without_configs(text: str) -> str:
 @pytest.mark.parametrize("version", list(_commands()))
 def test_project_through_its_life(engine: Engine, version: str, tmp_path: Path) -> None:
     compose = Project(engine, version, tmp_path / "project")
+    engine.ok("tag", IMAGE, "shop/base:1")
     compose("up", "-d", "--build")
     try:
         wait_until(compose.page, 20, "the page is served")
@@ -160,7 +161,8 @@ def test_project_through_its_life(engine: Engine, version: str, tmp_path: Path) 
         assert changed != before
         assert compose("exec", "-T", "web", "sh", "-c", "echo $COLOUR") == "green\n"
     finally:
-        compose("down", "-v", "-t", "1", "--rmi", "all" if version == "v1" else "local")
+        compose("down", "-v", "-t", "1", "--rmi", "all")
     assert engine.ok("ps", "-aq") == ""
+    assert engine("image", "inspect", "shop/base:1")[0] == 1
     assert engine.ok("volume", "ls", "-q") == ""
     assert "shop" not in engine.ok("network", "ls", "--format", "{{.Name}}")
