@@ -30,7 +30,7 @@ from agent.ports.storage import Store
 from wire.errors import Exhausted, Internal
 from wire.refs import Reference
 
-__all__ = ["Content"]
+__all__ = ["Content", "write_all"]
 
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
@@ -149,18 +149,22 @@ class Content:
             parts.append(chunk)
             size += len(chunk)
             if size >= _PIECE:
-                await self.bulk(_write_all, writer, parts)
+                await self.bulk(write_all, writer, parts)
                 parts, size = [], 0
         if parts:
-            await self.bulk(_write_all, writer, parts)
+            await self.bulk(write_all, writer, parts)
 
     def layer_chunks(self, row: LayerRow) -> Iterator[bytes]:
         """The layer's uncompressed tar, byte for byte. Blocking."""
         chunks = self.blobs.chunks(row.blob)
         return prefetch(decompress(chunks)) if row.compression else chunks
 
-    async def unpack_blob(self, blob: str, lease: Lease, expected: str = "") -> tuple[str, LayerRow]:
+    async def unpack_blob(
+        self, blob: str, lease: Lease, expected: str = "", *, on_read: Callable[[int], None] | None = None
+    ) -> tuple[str, LayerRow]:
         """Make a layer of a blob that is on disk and leased; returns diff id and the row to add with an image.
+
+        `on_read` is told, in another thread, how much of the blob was read.
 
         One at a time per blob: a second caller finds it done. The layer is leased before anything could collect it.
         """
@@ -177,7 +181,7 @@ class Content:
                     blob = await self.bulk(self._transcode, blob)
                     lease.add(blob)
                     compression = ""
-                diff_id, unpacked = await self.bulk(self._unpack, blob, compression, expected)
+                diff_id, unpacked = await self.bulk(self._unpack, blob, compression, expected, on_read)
                 lease.add(diff_id)
         finally:
             if not lock.locked():
@@ -196,8 +200,12 @@ class Content:
         finally:
             os.close(descriptor)
 
-    def _unpack(self, blob: str, compression: str, expected: str) -> tuple[str, int]:
+    def _unpack(
+        self, blob: str, compression: str, expected: str, on_read: Callable[[int], None] | None = None
+    ) -> tuple[str, int]:
         chunks: Iterable[bytes] = self.blobs.chunks(blob)
+        if on_read is not None:
+            chunks = _counted(chunks, on_read)
         if compression:
             chunks = prefetch(decompress(chunks))
         diff_id, unpacked = self.snapshots.unpack(chunks, expected)
@@ -302,6 +310,12 @@ class Content:
         await self.collect()
 
 
-def _write_all(writer: BlobWriter, parts: Sequence[bytes]) -> None:
+def _counted(chunks: Iterable[bytes], on_read: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        on_read(len(chunk))
+        yield chunk
+
+
+def write_all(writer: BlobWriter, parts: Sequence[bytes]) -> None:
     for part in parts:
         writer.write(part)

@@ -10,9 +10,12 @@ from agent.images.catalog import chain_ids
 from agent.images.content import Content
 from agent.images.importing import Importing, name_of
 from agent.images.limits import DEFAULT_LIMITS, Limits
+from agent.images.pulling import Pulling
+from agent.images.registry.endpoints import Endpoints
 from agent.images.roots import Roots
+from agent.images.sessions import Sessions
 from agent.images.snapshots import OverlaySnapshotter
-from agent.ports.images import Image, ImageListener, Rootfs
+from agent.ports.images import Credentials, Image, ImageListener, Progress, Rootfs
 from agent.ports.storage import Store
 from wire.errors import Conflict, Invalid, NotFound
 from wire.refs import parse_reference
@@ -23,8 +26,20 @@ __all__ = ["LocalImages"]
 class LocalImages:
     """See `agent.ports.images.Images`. `root` is this room's directory; nobody else writes there."""
 
-    def __init__(self, root: Path, store: Store, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        root: Path,
+        store: Store,
+        *,
+        insecure_registries: Sequence[str] = (),
+        registry_mirrors: Sequence[str] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        retry_s: float = 2.0,
+    ) -> None:
         self._content = Content(root, store, OverlaySnapshotter(root, limits))
+        self._sessions = Sessions()
+        endpoints = Endpoints(insecure_registries, registry_mirrors)
+        self._pulling = Pulling(self._content, endpoints, self._sessions, retry_s=retry_s)
         self._catalog = self._content.catalog
         self._roots = Roots(self._content)
         self._importing = Importing(self._content)
@@ -34,6 +49,7 @@ class LocalImages:
         await self._content.start()
 
     async def close(self) -> None:
+        await self._sessions.close()
         await self._content.close()
 
     async def recover(self, container_ids: Sequence[str]) -> None:
@@ -112,6 +128,12 @@ class LocalImages:
         for gone_id in doomed:
             self._content.announce("delete", gone_id, gone_id)
         return doomed + layers
+
+    # moving images
+    def pull(
+        self, ref: str, *, platform: str = "", all_tags: bool = False, credentials: Credentials | None = None
+    ) -> AsyncIterator[Progress]:
+        return self._pulling.pull(ref, platform=platform, all_tags=all_tags, credentials=credentials)
 
     # making images
     async def import_tar(

@@ -1,0 +1,69 @@
+"""Where a repository is reached: mirrors first for the default registry, plain HTTP only where it was allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from wire.refs import DEFAULT_DOMAIN
+
+__all__ = ["Endpoint", "Endpoints"]
+
+_DEFAULT_HOST: Final = "registry-1.docker.io"
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A base URL without a trailing slash. `verify` is false where a self-signed certificate is accepted."""
+
+    url: str
+    verify: bool = True
+    mirror: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        return self.url.startswith("http:")
+
+
+class Endpoints:
+    """Which endpoints a domain has, in the order they are tried; as Docker's registry service."""
+
+    def __init__(self, insecure: Sequence[str] = (), mirrors: Sequence[str] = ()) -> None:
+        self._hosts = {entry.lower() for entry in insecure if "/" not in entry}
+        self._networks = [*_LOOPBACK, *(ipaddress.ip_network(e, strict=False) for e in insecure if "/" in e)]
+        self._mirrors = [mirror.rstrip("/") for mirror in mirrors]
+
+    def pull(self, domain: str) -> list[Endpoint]:
+        if domain == DEFAULT_DOMAIN:
+            mirrors = [Endpoint(url, self._verify(urlsplit(url).netloc), mirror=True) for url in self._mirrors]
+            return [*mirrors, Endpoint(f"https://{_DEFAULT_HOST}")]
+        return self.push(domain)
+
+    def push(self, domain: str) -> list[Endpoint]:
+        """Never a mirror."""
+        if domain == DEFAULT_DOMAIN:
+            return [Endpoint(f"https://{_DEFAULT_HOST}")]
+        if self.is_insecure(domain):
+            return [Endpoint(f"https://{domain}", verify=False), Endpoint(f"http://{domain}")]
+        return [Endpoint(f"https://{domain}")]
+
+    def is_insecure(self, domain: str) -> bool:
+        """Loopback addresses and `localhost`, hosts and networks that were configured. Names are not looked up: who
+        controls a name must not decide that its certificate is not checked."""
+        if domain.lower() in self._hosts:
+            return True
+        host = urlsplit(f"//{domain}").hostname or ""
+        if host == "localhost" or host in self._hosts:
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks if network.version == address.version)
+
+    def _verify(self, domain: str) -> bool:
+        return not self.is_insecure(domain)
