@@ -21,6 +21,7 @@ from agent.images.configs import (
 from agent.images.content import Content
 from agent.images.platforms import parse_platform
 from agent.images.tar_writer import tar_tree
+from agent.ports.images import Image
 from wire.errors import Invalid, NotFound
 from wire.refs import DEFAULT_TAG, Reference, parse_repository, parse_tag
 
@@ -165,6 +166,7 @@ class Importing:
         layers_from: str = "",
         history: Sequence[Mapping[str, object]] = (),
         container_id: str = "",
+        take: bool = False,
     ) -> str:
         content = self._content
         async with content.lease() as lease:
@@ -172,25 +174,32 @@ class Importing:
             diff_ids = list(base.diff_ids) if base else []
             lease.add(*diff_ids)
             layers: dict[str, LayerRow] = {}
+            entries = [*_history_of(base), *(dict(entry) for entry in history)]
             if container_id:
                 root = content.catalog.root(container_id)
                 if root is None:
                     raise NotFound(f"no root file system for container {container_id}")
-                where = await content.quick(content.snapshots.paths, container_id, root.diff_ids)
-                diff_id, layers = await self._layer_of(where.upper, lease)
-                if layers:
+                where = await content.quick(content.snapshots.paths, container_id, root.diff_ids, init=root.init)
+                diff_id, layers = await self._layer_of(where.upper, lease, taken_from=container_id if take else "")
+                if diff_id != EMPTY_LAYER:
                     diff_ids.append(diff_id)
-            entries = [dict(entry) for entry in history]
-            if entries and not layers:
+                elif history:
+                    entries[-1]["empty_layer"] = True
+            elif history:
                 entries[-1]["empty_layer"] = True
-            past: list[Any] = list(base.config.get("history") or []) if base else []
             document = dict(config)
             document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
-            document["history"] = [*past, *entries]
             document.setdefault("architecture", HOST_ARCHITECTURE)
             document.setdefault("os", "linux")
             document.setdefault("created", format_time(time.time_ns()))
+            if entries:
+                document["history"] = entries
             return await content.add_image(document, layers, lease, parent=parent)
+
+
+def _history_of(image: Image | None) -> list[dict[str, Any]]:
+    past: Any = image.config.get("history") if image else None
+    return [dict(entry) for entry in past or ()]
 
 
 def _write_layer(upper: Path, writer: BlobWriter) -> int:
