@@ -97,7 +97,7 @@ class Config:
     @property
     def plane_file(self) -> Path:
         """Where `join` keeps the plane's URL and this host's credential, mode 0600."""
-        return self.data / "plane.json"
+        return self.data / "credential.json"
 
     @property
     def containers(self) -> Path:

@@ -41,10 +41,14 @@ def decode(body: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError:
         pass
+    except RecursionError:
+        raise Invalid("invalid JSON: exceeded max depth") from None
     except msgspec.DecodeError as error:
         raise Invalid(f"invalid JSON: {_syntax(body, str(error))}") from error
     try:
         return msgspec.convert(drop_nulls(msgspec.json.decode(body)), type=shape)
+    except RecursionError:
+        raise Invalid("invalid JSON: exceeded max depth") from None
     except msgspec.ValidationError as error:
         raise Invalid(f"invalid JSON: {_mismatch(str(error), shape.__name__)}") from error
 

@@ -102,6 +102,7 @@ class Session:
         self._notified = False
         self._turns: deque[asyncio.Future[None]] = deque()  # writers waiting for room, first come first served
         self._closed = asyncio.Event()
+        self._ending = asyncio.Event()
         self._error: errors.MooringError | None = None
         self._draining = self._peer_draining = False
         self._spare_window_bytes = limits.session_window_bytes
@@ -135,6 +136,10 @@ class Session:
     async def wait_closed(self) -> None:
         await self._closed.wait()
 
+    async def wait_ending(self) -> None:
+        """Return when the session is closed or either end drains."""
+        await self._ending.wait()
+
     async def wait_idle(self) -> None:
         """Return when no stream is left (or the session has ended)."""
         while self._streams and not self.closed:
@@ -165,6 +170,7 @@ class Session:
         """Refuse new streams in both directions; those that live go on. Safe to repeat."""
         if not self._draining and self._error is None:
             self._draining = True
+            self._ending.set()
             self._queue(pack(Kind.GOAWAY, 0, 0, Code.NORMAL))
 
     def close(self, error: errors.MooringError | None = None, *, code: Code = Code.NORMAL) -> None:
@@ -187,6 +193,7 @@ class Session:
         self._pings.clear()
         while self._turns:
             self._next_turn()
+        self._ending.set()
         self._closed.set()
 
     # what the carrier does
@@ -220,6 +227,7 @@ class Session:
         elif frame.kind == Kind.GOAWAY:
             if frame.number == Code.NORMAL:
                 self._peer_draining = True
+                self._ending.set()
             else:
                 self.close(errors.Unavailable(f"the peer ended the connection (code {frame.number})"))
         elif frame.flags & ACK or not frame.stream:
