@@ -8,15 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from agent.config import Config
 from agent.network import definition as definitions
-from agent.network import firewall, nftables
+from agent.network import firewall, nftables, resolv_conf
 from agent.network.counters import read_counters
 from agent.network.definition import BridgeOptions, Definition
 from agent.network.joining import NOT_HOST, Joining, bridge_full
 from agent.network.kernel import Defaults, Kernel, Plug
 from agent.network.networks import Networks, rules_of
 from agent.network.publishing import HostPorts, Reservation
+from agent.network.resolver import Resolvers
 from agent.network.sandbox import Attachment, Sandbox, load_records
 from agent.network.worker import Worker
+from agent.network.zone import Zone
 from agent.ports.network import (
     Endpoint,
     EndpointSpec,
@@ -52,6 +54,8 @@ class LinuxNetworking:
             self._networks, lambda network_id: len(self.endpoints(network_id)), link_prefix=config.link_prefix
         )
         self._ports = HostPorts()
+        self._zone = Zone()
+        self._resolvers = Resolvers(self._zone, self._worker)
         self._sandboxes: dict[str, Sandbox] = {}
         self._started = False
 
@@ -65,6 +69,9 @@ class LinuxNetworking:
         for directory in (self._config.netns, self._config.sandboxes):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._restore_sandboxes()
+        for sandbox in self._sandboxes.values():  # first of all: without it their names do not resolve
+            if sandbox.needs_resolver:
+                await self._resolvers.open(sandbox)
         for proposal in self._networks.predefined(self._config.bridge_subnet):
             await self._networks.keep(await self._settle(proposal))
         bridges = [item for item in self._networks.all() if item.spec.driver == "bridge"]
@@ -85,6 +92,7 @@ class LinuxNetworking:
             self._sandboxes[record.container_id] = sandbox
             for item in sandbox.attachments.values():
                 self._joining.retake(item.endpoint)
+                self._zone.add(item.endpoint)
             sandbox.reservations = [self._ports.take_again(binding) for binding in record.bindings]
             for reservation in sandbox.reservations:
                 if reservation.held is None:
@@ -112,6 +120,7 @@ class LinuxNetworking:
                 await reservation.held.wait_closed()
         for sandbox in self._sandboxes.values():
             sandbox.close_counters()
+        await self._resolvers.close()
         await self._worker.close()
 
     async def purge(self) -> None:
@@ -261,6 +270,10 @@ class LinuxNetworking:
                 sandbox.save()
                 if attachment.endpoint.interface:
                     await self._plug(sandbox, definition, attachment)
+                if attachment.user_defined:
+                    await self._resolvers.open(sandbox)
+                    self._zone.add(attachment.endpoint)
+                    sandbox.save()
                 await self._move_ports(sandbox, before)
             except BaseException as error:
                 await self._detach(sandbox, attachment)
@@ -313,6 +326,7 @@ class LinuxNetworking:
         endpoint = attachment.endpoint
         before = set(sandbox.translations())
         sandbox.attachments.pop(endpoint.network_id, None)
+        self._zone.remove(sandbox.container_id, endpoint.network_id)
         await self._move_ports(sandbox, before)
         if endpoint.interface:
             await self._worker.run(self._kernel.unplug, sandbox.netns, endpoint.interface, _defaults(sandbox))
@@ -326,7 +340,8 @@ class LinuxNetworking:
         async with sandbox.lock:
             for network_id, item in sandbox.attachments.items():
                 names = definitions.dns_names(container_id, name, item.spec.aliases, sandbox.hostname)
-                sandbox.attachments[network_id] = item.renamed(name, names)
+                sandbox.attachments[network_id] = renamed = item.renamed(name, names)
+                self._zone.add(renamed.endpoint)
             sandbox.save()
 
     async def close_sandbox(self, container_id: str) -> None:
@@ -340,8 +355,10 @@ class LinuxNetworking:
             self._ports.give_back(sandbox.reservations)
             sandbox.reservations = []
             sandbox.close_counters()
+            await self._resolvers.close_sandbox(container_id)
             await self._worker.run(self._tear_down, sandbox, translations)
-            for item in sandbox.attachments.values():
+            for network_id, item in sandbox.attachments.items():
+                self._zone.remove(container_id, network_id)
                 self._joining.release(item.endpoint)
             sandbox.file.unlink(missing_ok=True)
             del self._sandboxes[container_id]
@@ -432,7 +449,14 @@ class LinuxNetworking:
         return item.endpoint if item else None
 
     def resolv_conf(self, container_id: str) -> str:
-        return ""
+        sandbox = self._sandbox(container_id)
+        host = resolv_conf.host_resolv_conf(behind_stub=not sandbox.host)
+        conf = host.replaced(sandbox.dns, sandbox.dns_search, sandbox.dns_options)
+        if sandbox.needs_resolver:
+            conf = resolv_conf.resolved_here(conf)
+        elif not sandbox.host:
+            conf = resolv_conf.legacy(conf, own_servers=bool(sandbox.dns), ipv6=sandbox.gateway(6) is not None)
+        return conf.text()
 
     def interface_counters(self, container_id: str) -> Mapping[str, Mapping[str, int]]:
         sandbox = self._sandboxes.get(container_id)
