@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from agent.images.archives import Archives
 from agent.images.catalog import chain_ids
 from agent.images.content import Content
 from agent.images.importing import Importing, name_of
@@ -15,7 +16,7 @@ from agent.images.registry.endpoints import Endpoints
 from agent.images.roots import Roots
 from agent.images.sessions import Sessions
 from agent.images.snapshots import OverlaySnapshotter
-from agent.ports.images import Credentials, Image, ImageListener, Progress, Rootfs
+from agent.ports.images import ArchiveStat, Credentials, Image, ImageListener, Progress, Rootfs
 from agent.ports.storage import Store
 from wire.errors import Conflict, Invalid, NotFound
 from wire.refs import parse_reference
@@ -43,6 +44,7 @@ class LocalImages:
         self._catalog = self._content.catalog
         self._roots = Roots(self._content)
         self._importing = Importing(self._content)
+        self._archives = Archives(self._content, limits)
 
     # life
     async def start(self) -> None:
@@ -203,3 +205,21 @@ class LocalImages:
 
     def export(self, container_id: str) -> AsyncIterator[bytes]:
         return self._roots.export(container_id)
+
+    # files of a container
+    async def archive_stat(self, root: Path, path: str) -> ArchiveStat:
+        return await self._archives.stat(root, path)
+
+    async def archive_get(self, root: Path, path: str) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
+        return await self._archives.get(root, path)
+
+    async def archive_put(
+        self,
+        root: Path,
+        path: str,
+        source: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        owner: tuple[int, int] | None = None,
+    ) -> None:
+        await self._archives.put(root, path, source, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, owner=owner)

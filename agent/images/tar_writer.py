@@ -17,7 +17,7 @@ from agent.images import tar_reader
 from agent.images.tar_reader import TarEntry
 from agent.images.unpack import OPAQUE_XATTR
 
-__all__ = ["END_OF_ARCHIVE", "entry_of", "file_header", "header", "tar_tree"]
+__all__ = ["END_OF_ARCHIVE", "entry_of", "file_header", "header", "tar_one", "tar_tree"]
 
 END_OF_ARCHIVE: Final = bytes(1024)
 _BLOCK: Final = 512
@@ -156,12 +156,18 @@ def tar_tree(root_fd: int, *, prefix: str = "", layer: bool = False, end: bool =
     shrinks is filled with zeros and one that grows is cut, so that the archive stays whole.
     """
     walker = _Walker(layer)
+    yield from _gather(walker.tree(root_fd, prefix), end)
+
+
+def tar_one(parent_fd: int, name: str, shown: str) -> Iterator[bytes]:
+    """Tar of the one object `name` in directory `parent_fd`, not a directory, under the name `shown`. Blocking."""
+    yield from _gather(_Walker(layer=False).one(parent_fd, name, shown), end=True)
+
+
+def _gather(pieces: Iterator[bytes], end: bool) -> Iterator[bytes]:
     pending: list[bytes] = []
     size = 0
-    if prefix:
-        first = walker.describe(root_fd, prefix)
-        pending.append(header(first))
-    for piece in walker.walk(root_fd, f"{prefix}/" if prefix else ""):
+    for piece in pieces:
         pending.append(piece)
         size += len(piece)
         if size >= _GATHER:
@@ -178,13 +184,19 @@ class _Walker:
         self._layer = layer
         self._linked: dict[tuple[int, int], str] = {}
 
-    def describe(self, directory: int, name: str) -> TarEntry:
-        entry = entry_of(name, os.fstat(directory))
-        assert entry is not None
-        entry.xattrs = _xattrs(directory)
-        return entry
+    def tree(self, directory: int, prefix: str) -> Iterator[bytes]:
+        """The directory's content, with the directory itself before it when there is a prefix to call it by."""
+        if prefix:
+            entry = entry_of(prefix, os.fstat(directory))
+            assert entry is not None
+            entry.xattrs = _xattrs(directory)
+            yield header(entry)
+        yield from self._walk(directory, f"{prefix.rstrip('/')}/" if prefix else "")
 
-    def walk(self, directory: int, prefix: str) -> Iterator[bytes]:
+    def one(self, parent: int, name: str, shown: str) -> Iterator[bytes]:
+        yield from self._one(parent, "", name, [], shown)
+
+    def _walk(self, directory: int, prefix: str) -> Iterator[bytes]:
         # A stack and not recursion: a tree may be deeper than the interpreter's limit.
         stack: list[tuple[int, str, Iterator[str]]] = [(os.dup(directory), prefix, iter(_names(directory)))]
         try:
@@ -200,12 +212,14 @@ class _Walker:
             for descriptor, _, _ in stack:
                 os.close(descriptor)
 
-    def _one(self, parent: int, before: str, name: str, stack: list[tuple[int, str, Iterator[str]]]) -> Iterator[bytes]:
+    def _one(
+        self, parent: int, before: str, name: str, stack: list[tuple[int, str, Iterator[str]]], shown: str = ""
+    ) -> Iterator[bytes]:
         try:
             facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             return
-        full = before + name
+        full = shown or before + name
         if self._layer and stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0:
             hidden = TarEntry(f"{before}.wh.{name}", tar_reader.REGULAR, mode=0o600, mtime_ns=facts.st_mtime_ns)
             yield header(hidden)

@@ -189,7 +189,8 @@ class Images(Protocol):
 
     # files of a container; `root` is a mounted rootfs or `/proc/PID/root`, every path is resolved inside it
     async def archive_stat(self, root: Path, path: str) -> ArchiveStat:
-        """NotFound: `Could not find the file PATH in container ID` is the caller's text; ours names the path."""
+        """`lstat` of the last component, or of the directory behind it when `path` ends in a slash. NotFound: the text
+        `Could not find the file PATH in container ID` is the caller's, who knows the id; ours names the path."""
         ...
 
     async def archive_get(self, root: Path, path: str) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
@@ -203,9 +204,13 @@ class Images(Protocol):
         source: AsyncIterator[bytes],
         *,
         no_overwrite_dir_non_dir: bool = False,
-        copy_uid_gid: bool = False,
+        owner: tuple[int, int] | None = None,
     ) -> None:
-        """Unpack a tar (plain, gzip, zstd, bzip2, xz; decompressed here, never by a program) into directory `path`."""
+        """Unpack a tar (plain, gzip, zstd, bzip2, xz; decompressed here, never by a program) into directory `path`.
+
+        `owner` (uid, gid) is given to everything that is made (`copyUIDGID` means the container's user). NotFound when
+        `path` does not exist, Invalid when it is not a directory or the archive is bad, Forbidden when it is read-only.
+        """
         ...
 
     async def writable_size_bytes(self, container_id: str) -> int: ...
