@@ -91,7 +91,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     networking = LinuxNetworking(config, store)
     stack.push_async_callback(networking.close)
     await networking.start()
-    volumes = LocalVolumes(config.volumes, store)
+    volumes = LocalVolumes(config, store)
     logs = FileLogs()
     stack.push_async_callback(logs.close)
     engine = Engine(

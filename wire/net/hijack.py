@@ -127,6 +127,15 @@ class HijackProtocol(HttpToolsProtocol):
             self._patience.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """A stream that has begun (logs, events) would never end by itself: its application learns of a disconnect.
+        What is still being worked on may finish."""
+        if self._answering and self.cycle.response_started:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        else:
+            super().shutdown()
+
     def _hand_over(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         self.connections.discard(self)

@@ -50,6 +50,10 @@ class App:
             self.ended.set()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "stream" in scope["path"]:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await self._until_disconnect(receive)
+            return
         if "slow" in scope["path"]:
             waiting = asyncio.create_task(self._until_disconnect(receive))
             await self.release.wait()
@@ -349,3 +353,19 @@ async def test_large_answers_pass_tls_unchanged(app: App, certificate: Path) -> 
 async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
     await writer.drain()
+
+
+async def test_stopping_ends_streams_at_once_and_lets_work_finish(app: App, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    async with serve(app, [unix_listener(path)], grace_s=30):
+        slow_reader, slow = await asyncio.open_unix_connection(str(path))
+        slow.write(b"GET /slow HTTP/1.1\r\nHost: d\r\n\r\n")
+        await asyncio.wait_for(app.called.wait(), 5)
+        stream_reader, stream = await asyncio.open_unix_connection(str(path))
+        stream.write(b"GET /stream HTTP/1.1\r\nHost: d\r\n\r\n")
+        await stream_reader.readuntil(b"\r\n\r\n")
+        asyncio.get_running_loop().call_later(0.05, app.release.set)
+    assert (await slow_reader.read()).endswith(b"/slow")
+    assert await stream_reader.read() == b""
+    slow.close()
+    stream.close()
