@@ -14,19 +14,23 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from agent.api.app import Api
 from agent.api.backends import Backends
 from agent.build.builder import Builder
 from agent.config import Config
 from agent.engine.engine import Engine
-from agent.host import doctor, spawn
+from agent.host import cgroups, doctor, spawn
 from agent.host.facts import HostFacts
 from agent.host.files import Lock, LockHeld
-from agent.host.findings import Finding
+from agent.host.findings import Severity
+from agent.ports.network import Networking
 from agent.ports.runtime import Runtime
+from agent.ports.storage import Store
 from agent.storage.sqlite import SqliteStore
 from agent.tunnel.dial import dial
 from agent.tunnel.enrolment import Credential, find_credential
@@ -76,8 +80,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     except LockHeld:
         raise errors.Conflict(f"another agent runs on {config.data}") from None
     from agent.images.images import LocalImages
-    from agent.logs.files import FileLogs
-    from agent.network.networking import LinuxNetworking
+    from agent.logs.store import FileLogs
     from agent.volumes.local import LocalVolumes
 
     spawn.become_subreaper()
@@ -88,9 +91,8 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     images = LocalImages(config.images, store)
     stack.push_async_callback(images.close)
     await images.start()
-    networking = LinuxNetworking(config, store)
+    networking = await _open_networking(config, store)
     stack.push_async_callback(networking.close)
-    await networking.start()
     volumes = LocalVolumes(config, store)
     logs = FileLogs()
     stack.push_async_callback(logs.close)
@@ -103,9 +105,14 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     stack.push_async_callback(builder.close)
     await builder.start()
     facts = HostFacts(config.data)
+    severity: Severity = "error" if runtime.info().name == "none" else "info"
+
+    def runtime_finding(problem: str) -> dict[str, str]:
+        return {"code": "runtime", "severity": severity, "title": problem, "detail": "", "next": ""}
 
     async def examine() -> Mapping[str, Any]:
-        return await asyncio.to_thread(report, config, runtime.info().problems)
+        problems = [runtime_finding(problem) for problem in runtime.info().problems]
+        return await asyncio.to_thread(report, config, [*problems, *networking.findings()])
 
     return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read))
 
@@ -115,14 +122,34 @@ async def _open_runtime(config: Config) -> Runtime:
         from agent.runtime.fake import FakeRuntime
 
         return FakeRuntime()
+    from agent.runtime.absent import AbsentRuntime
     from agent.runtime.oci import OciRuntime
 
-    return await OciRuntime.open(
-        config.runtime,
-        root=config.runtime_root,
-        seccomp_cache=config.seccomp_cache,
-        cgroup_parent=config.cgroup_parent,
-    )
+    try:
+        return await OciRuntime.open(
+            config.runtime,
+            root=config.runtime_root,
+            seccomp_cache=config.seccomp_cache,
+            cgroup_parent=config.cgroup_parent,
+        )
+    except (errors.MooringError, OSError) as error:
+        # The host is still worth seeing: the plane shows it as degraded, with this as the reason.
+        _log.error("runtime.absent reason=%r", str(error))
+        return AbsentRuntime(str(error), cgroup_version=cgroups.read_layout().version)
+
+
+async def _open_networking(config: Config, store: Store) -> Networking:
+    from agent.network.absent import AbsentNetworking
+    from agent.network.networking import LinuxNetworking
+
+    networking = LinuxNetworking(config, store)
+    try:
+        await networking.start()
+    except (errors.MooringError, OSError) as error:
+        _log.error("network.absent reason=%r", str(error))
+        await networking.close()
+        return AbsentNetworking(str(error))
+    return networking
 
 
 @contextlib.asynccontextmanager
@@ -142,26 +169,13 @@ async def _linked(api: Api, credential: Credential) -> AsyncIterator[Link]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def report(config: Config, problems: tuple[str, ...] = ()) -> dict[str, Any]:
+def report(config: Config, more: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
     """What the doctor says of this host, as `GET /mooring/v1/doctor` and `doctor --json` show it.
 
-    `ok` is false when containers cannot run. `problems` are the running runtime's own remarks.
+    `ok` is false when containers cannot run. `more` are findings of the running rooms. Takes a moment.
     """
-    findings = doctor.examine(config.data)
-    findings += [Finding(code="runtime", severity="info", title=problem) for problem in problems]
-    return {
-        "ok": not any(finding.severity == "error" for finding in findings),
-        "findings": [
-            {
-                "code": finding.code,
-                "severity": finding.severity,
-                "title": finding.title,
-                "detail": finding.detail,
-                "next": finding.next,
-            }
-            for finding in findings
-        ],
-    }
+    findings = [*map(msgspec.structs.asdict, doctor.examine(config.data)), *map(dict, more)]
+    return {"ok": all(finding["severity"] != "error" for finding in findings), "findings": findings}
 
 
 class _KeyValueFormatter(logging.Formatter):
