@@ -287,6 +287,12 @@ class Catalog:
             ]
         )
 
+    def name(self, image_id: str, name: Reference) -> Awaitable[None]:
+        """Add a name without counting it as the user's tagging."""
+        self._names[str(name)] = image_id
+        self._changed()
+        return self._store.transaction([Put(_NAMES, str(name), image_id.encode())])
+
     def untag(self, names: Iterable[Reference]) -> Awaitable[None]:
         writes: list[Write] = []
         for name in names:

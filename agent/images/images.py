@@ -12,6 +12,7 @@ from agent.images.content import Content
 from agent.images.importing import Importing, name_of
 from agent.images.limits import DEFAULT_LIMITS, Limits
 from agent.images.pulling import Pulling
+from agent.images.pushing import Pushing
 from agent.images.registry.endpoints import Endpoints
 from agent.images.roots import Roots
 from agent.images.sessions import Sessions
@@ -41,6 +42,7 @@ class LocalImages:
         self._sessions = Sessions()
         endpoints = Endpoints(insecure_registries, registry_mirrors)
         self._pulling = Pulling(self._content, endpoints, self._sessions, retry_s=retry_s)
+        self._pushing = Pushing(self._content, endpoints, self._sessions, retry_s=retry_s)
         self._catalog = self._content.catalog
         self._roots = Roots(self._content)
         self._importing = Importing(self._content)
@@ -136,6 +138,9 @@ class LocalImages:
         self, ref: str, *, platform: str = "", all_tags: bool = False, credentials: Credentials | None = None
     ) -> AsyncIterator[Progress]:
         return self._pulling.pull(ref, platform=platform, all_tags=all_tags, credentials=credentials)
+
+    def push(self, repo: str, *, tag: str | None, credentials: Credentials | None = None) -> AsyncIterator[Progress]:
+        return self._pushing.push(repo, tag=tag, credentials=credentials)
 
     # making images
     async def import_tar(

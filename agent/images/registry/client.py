@@ -26,7 +26,7 @@ from agent.ports.images import Credentials
 from wire.errors import Internal, Invalid
 from wire.refs import Reference, is_digest
 
-__all__ = ["RegistryClient", "connect", "new_session"]
+__all__ = ["RegistryClient", "connect", "new_session", "pull_scope"]
 
 _MANIFEST_BYTES: Final = 4 << 20
 _ERROR_BYTES: Final = 64 << 10
@@ -126,7 +126,9 @@ class RegistryClient:
                         return
                     if response.status == 401 and not attempt and self.authorizer.learn(response.headers):
                         self.authorizer.forget()
-                        await response.release()
+                        if data is not None and not isinstance(data, bytes):
+                            # A stream is spent: whoever has it begins again, with a new token.
+                            raise Unreachable(f'{_go_method(method)} "{url}": token expired during the upload')
                         continue
                     raise await self._error(response, method, url)
             except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
@@ -136,7 +138,8 @@ class RegistryClient:
     async def _follow(
         self, method: str, url: str, authorization: str, headers: Mapping[str, str], data: Any, follow: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        origin = _origin(url)
+        # Not the URL's own: an upload's address, too, may be on somebody else's host.
+        origin = _origin(self.endpoint.url)
         for _ in range(_MAX_REDIRECTS + 1):
             sent = dict(headers)
             if authorization and _origin(url) == origin:

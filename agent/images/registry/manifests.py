@@ -12,7 +12,8 @@ from wire.refs import is_digest
 
 __all__ = [
     "ACCEPT", "CONFIG_TYPES", "DOCKER_CONFIG", "DOCKER_INDEX", "DOCKER_LAYER", "DOCKER_MANIFEST", "OCI_INDEX",
-    "OCI_LAYER", "OCI_MANIFEST", "Blob", "Index", "Manifest", "build_manifest", "parse_manifest",
+    "OCI_LAYER", "OCI_MANIFEST", "Blob", "Index", "Manifest", "build_manifest", "media_type_of",
+    "parse_manifest",
 ]  # fmt: skip
 
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
@@ -100,19 +101,30 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest | Index:
 
 
 def build_manifest(config: Blob, layers: Sequence[Blob]) -> bytes:
-    """Docker's schema 2, laid out as Docker writes it (three spaces of indentation), for a push."""
+    """The manifest of a push, laid out as Docker writes it (three spaces of indentation).
 
-    def described(blob: Blob) -> dict[str, object]:
-        return {"mediaType": blob.media_type, "size": blob.size_bytes, "digest": blob.digest}
-
+    Docker's schema 2, unless a layer is in a form that only OCI has a name for (zstd).
+    """
     is_oci = any(layer.media_type.startswith(OCI_LAYER) for layer in layers)
+
+    def described(blob: Blob, media_type: str) -> dict[str, object]:
+        return {"mediaType": media_type, "size": blob.size_bytes, "digest": blob.digest}
+
+    def layer_type(layer: Blob) -> str:
+        return f"{OCI_LAYER}+gzip" if is_oci and layer.media_type == DOCKER_LAYER else layer.media_type
+
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST if is_oci else DOCKER_MANIFEST,
-        "config": described(config) | {"mediaType": OCI_CONFIG if is_oci else DOCKER_CONFIG},
-        "layers": [described(layer) for layer in layers],
+        "config": described(config, OCI_CONFIG if is_oci else DOCKER_CONFIG),
+        "layers": [described(layer, layer_type(layer)) for layer in layers],
     }
     return json.dumps(document, indent=3).encode()
+
+
+def media_type_of(data: bytes) -> str:
+    """What a manifest of ours says it is."""
+    return str(_decode(data)["mediaType"])
 
 
 def _decode(data: bytes) -> dict[str, Any]:
