@@ -38,8 +38,9 @@ class LogEntry:
 class LogQuery:
     """What to read. `tail` None is everything, 0 nothing of the past. Times are ns since the epoch, both inclusive.
 
-    `cursor` wins over `tail` and `since_ns`. `ended` is set by the caller when the container has ended and its monitor
-    has closed the log; a following reader then yields what is left and stops. Without `ended` it follows for ever.
+    `cursor` wins over `tail`. `ended` is set when the container is not running and its monitor has closed the log (the
+    runtime's `wait` has returned): a follower then yields what is left and stops, and a last line without a newline is
+    given. Without `ended` a follower goes on for ever, and a reader that does not follow gives such a line as well.
     """
 
     stdout: bool = True
@@ -77,9 +78,13 @@ class Logs(Protocol):
         """
         ...
 
+    def check(self, driver: str, options: Mapping[str, str]) -> None:
+        """What Docker checks when a container is created: that driver and options exist. Raises with Docker's text."""
+        ...
+
     def options(self, driver: str, options: Mapping[str, str]) -> LogRotation | None:
-        """Read a container's `LogConfig`; None for `none`. Raises Invalid with Docker's text for an unknown driver,
-        option or value."""
+        """Read a container's `LogConfig`, as Docker does when it starts; None for `none`. Raises Internal with Docker's
+        text (without `failed to create task for container: `) for a value that cannot be used."""
         ...
 
     def watch(self, path: Path, control: Path, rotation: LogRotation) -> None:
