@@ -10,3 +10,10 @@ class GatewayConfig(AppConfig):
 
     name = "controlplane.gateway"
     label = "gateway"
+
+    def ready(self) -> None:
+        """Offer the runner of engine requests to the jobs room."""
+        from controlplane.gateway.runner import run_engine_request
+        from controlplane.jobs.runners import register
+
+        register("engine", run_engine_request)
