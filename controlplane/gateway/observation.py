@@ -29,13 +29,14 @@ RETRY_S = 1.0
 BATCH_WAIT_S = 0.02
 BATCH_LIMIT = 200
 SILENCE_LIMIT_S = 20.0  # the agent writes a heartbeat every 5 s
-REPORT_EVERY_S = 30.0
+REPORT_EVERY_S = 10.0
+INSPECTS_AT_ONCE = 16
 _LISTS = {"image": "/images/json", "network": "/networks", "volume": "/volumes"}
 
 
 @dataclass(frozen=True, slots=True)
 class HostSnapshot:
-    """Everything the host has, at sequence number `state["sequence"]`."""
+    """Everything the host has, at sequence number `state["seq"]`."""
 
     host_id: uuid.UUID
     state: dict[str, Any]
@@ -68,6 +69,8 @@ async def observe(link: Link) -> None:
                 return
             logger.warning("observation.interrupted host=%s error=%s", link.name, error)
         except Exception:
+            if link.session.closed:
+                return
             logger.exception("observation.failed host=%s", link.name)
         await asyncio.sleep(RETRY_S)
 
@@ -82,9 +85,10 @@ async def _get(link: Link, path: str) -> Any:
 
 async def _follow(link: Link) -> None:
     state = await _get(link, "/mooring/v1/state")
+    await _add_details(link, state.get("containers") or [])
     await in_thread(_apply_snapshot, link.host_id, state)
     loop = asyncio.get_running_loop()
-    sequence, reported_at = int(state.get("sequence", 0)), loop.time()
+    sequence, reported_at = int(state.get("seq", 0)), loop.time()
     async with call(link.session, "GET", f"/mooring/v1/events?after={sequence}") as answer:
         if answer.status != 200:
             raise Unavailable(f"events answered {answer.status}")
@@ -95,12 +99,28 @@ async def _follow(link: Link) -> None:
                     logger.info("observation.gap host=%s after=%d got=%s", link.name, sequence, line["seq"])
                     return
                 sequence += 1
+            await _add_details(link, [line["container"] for line in numbered if line.get("container")])
             await in_thread(bus.publish, HostNews(link.host_id, numbered))
             for kind in {str(line["event"].get("Type")) for line in numbered} & _LISTS.keys():
                 await _refresh(link, kind)
-            if loop.time() - reported_at > REPORT_EVERY_S:
+            facts = next((line["facts"] for line in reversed(lines) if line.get("facts")), None)
+            if facts is not None and loop.time() - reported_at > REPORT_EVERY_S:
                 reported_at = loop.time()
-                await in_thread(_report, link.host_id, await _get(link, "/mooring/v1/state?facts=1"))
+                await in_thread(_report, link.host_id, {"facts": facts})
+
+
+async def _add_details(link: Link, containers: list[dict[str, Any]]) -> None:
+    """Put each container's inspect answer beside its list item as `Details`: times, exit code, health, restarts."""
+    gate = asyncio.Semaphore(INSPECTS_AT_ONCE)
+
+    async def add(item: dict[str, Any]) -> None:
+        async with gate, call(link.session, "GET", f"/containers/{item['Id']}/json") as answer:
+            if answer.status == 200:  # 404: gone since; its event follows
+                item["Details"] = orjson.loads(await answer.read())
+
+    async with asyncio.TaskGroup() as group:
+        for item in {item["Id"]: item for item in containers}.values():
+            group.create_task(add(item))
 
 
 async def _refresh(link: Link, kind: str) -> None:
@@ -152,8 +172,8 @@ def _apply_snapshot(host_id: uuid.UUID, state: dict[str, Any]) -> None:
 
 
 def _report(host_id: uuid.UUID, state: dict[str, Any]) -> None:
-    facts = dict(state.get("host") or {})
-    usage_names = ("memory_used_bytes", "cpu_percent", "disk_used_bytes", "load")
+    facts = dict(state.get("facts") or {})
+    usage_names = ("memory_used_bytes", "cpu_percent", "disk_used_bytes", "load_1m", "uptime_s")
     usage = {name: facts.pop(name) for name in usage_names if name in facts}
     doctor = state.get("doctor")
     findings = doctor.get("findings", []) if isinstance(doctor, dict) else doctor
@@ -162,8 +182,8 @@ def _report(host_id: uuid.UUID, state: dict[str, Any]) -> None:
         facts=facts or None,
         usage=usage or None,
         findings=[_finding(item) for item in findings] if isinstance(findings, list) else None,
-        version=str(facts.get("version") or "") or None,
-        runtime=str(facts.get("runtime") or "") or None,
+        version=str((state.get("version") or {}).get("Version") or "") or None,
+        runtime=str((state.get("info") or {}).get("DefaultRuntime") or "") or None,
     )
 
 

@@ -1,7 +1,7 @@
 """Splice a caller's stream (asgi process or worker) to a stream of a host's tunnel: bytes, half-closes, resets.
 
-    caller ──► "/host/<id>/rest" ──► host's tunnel
-    caller ◄── answer, byte for byte ◄── host
+caller ──► "/host/<id>/rest" ──► host's tunnel
+caller ◄── answer, byte for byte ◄── host
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from controlplane.gateway.links import Links
 from wire import errors
-from wire.net.calls import AnswerHead, RequestHead, read_request, write_head
+from wire.net.calls import AnswerHead, read_request, write_head
 from wire.net.frames import Code
 from wire.net.mux import SessionClosed, Stream, StreamReset
 

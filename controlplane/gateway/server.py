@@ -120,8 +120,9 @@ class Gateway:
         )
         try:
             session = await opened
-            async with self._links.attached(Link(host.pk, host.name, session, _source(scope))):
-                observer = asyncio.create_task(observe(Link(host.pk, host.name, session)))
+            link = Link(host.pk, host.name, session, _source(scope))
+            async with self._links.attached(link):
+                observer = asyncio.create_task(observe(link))
                 try:
                     await carrier
                 finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["exec_unconfined_reasons", "unconfined_reasons", "volume_unconfined_reasons"]
+__all__ = ["build_unconfined_reasons", "exec_unconfined_reasons", "unconfined_reasons", "volume_unconfined_reasons"]
 
 _HOST_MODES = ("NetworkMode", "PidMode", "IpcMode", "UTSMode", "UsernsMode", "CgroupnsMode")
 _SAFE_CAPABILITIES = {
@@ -79,3 +79,11 @@ def volume_unconfined_reasons(body: Mapping[str, Any]) -> list[str]:
 def exec_unconfined_reasons(body: Mapping[str, Any]) -> list[str]:
     """Return why an exec has more rights than its container."""
     return ["privileged exec"] if _folded(body).get("privileged") else []
+
+
+def build_unconfined_reasons(query: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return why a build's RUN steps would have more rights than a container of the same user."""
+    reasons = []
+    if any(value.lower() == "host" for value in query.get("networkmode", ())):
+        reasons.append("NetworkMode=host")
+    return reasons + [name for name in ("cgroupparent", "securityopt") if any(query.get(name, ()))]

@@ -81,7 +81,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     else:
         logger.exception("web_api.crashed request=%s", request_id)
         error = Internal(f"internal error (reference {request_id})")
-    return Response(error_body(error, request_id, fields), status=status_of(error), headers=headers)
+    body = error_body(error, request_id, fields)
+    if getattr(request, "path", "").startswith("/agent/"):
+        body["message"] = error.message  # what programs that speak Docker's error shape read
+    return Response(body, status=status_of(error), headers=headers)
 
 
 def _first_message(detail: Any, path: str = "") -> str:

@@ -10,3 +10,13 @@ class WorkloadsConfig(AppConfig):
 
     name = "controlplane.workloads"
     label = "workloads"
+
+    def ready(self) -> None:
+        """Listen to what the gateway hears of hosts."""
+        from controlplane.gateway.observation import HostNews, HostObjects, HostSnapshot
+        from controlplane.kernel.bus import subscribe
+        from controlplane.workloads.handlers import on_news, on_objects, on_snapshot
+
+        subscribe(HostSnapshot, on_snapshot)
+        subscribe(HostNews, on_news)
+        subscribe(HostObjects, on_objects)

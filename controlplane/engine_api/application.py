@@ -1,0 +1,111 @@
+"""The Engine API's ASGI application at the plane: base path, version gate, route, rights, then one of the ways."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import urllib.parse
+import uuid
+
+from controlplane.accounts.access import Action, Target, authorise
+from controlplane.accounts.actor import Actor
+from controlplane.audit.actions import authorise_and_record
+from controlplane.engine_api.changes import checked_body, request_target, run_as_job, run_streamed
+from controlplane.engine_api.environment import Environment, resolve_environment, split_base_path
+from controlplane.engine_api.passing import pass_through, pass_upgrade, pass_websocket
+from controlplane.engine_api.request import Request
+from controlplane.engine_api.router import Match, router
+from controlplane.engine_api.routes import How, Route
+from controlplane.kernel.database import in_thread
+from controlplane.kernel.requests import new_request_id
+from wire import versions
+from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound
+from wire.net.asgi import Receive, Scope, Send
+
+__all__ = ["EngineApi"]
+
+logger = logging.getLogger(__name__)
+
+_PING_HEADERS = (
+    (b"builder-version", b"1"),
+    (b"cache-control", b"no-cache, no-store, must-revalidate"),
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"pragma", b"no-cache"),
+    (b"swarm", b"inactive"),
+)
+_UNRESOLVED = Environment(uuid.UUID(int=0), "", uuid.UUID(int=0))
+_NOWHERE = Match(Route(how=How.LOCAL, action=Action.ENGINE_READ), "", "")
+
+
+class EngineApi:
+    """Called with the actor that the frontdoor has found out. Keeps no state of its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, actor: Actor) -> None:
+        request = Request(scope, receive, send, actor, _NOWHERE, _UNRESOLVED, "", "", new_request_id())
+        try:
+            await self._handle(request)
+        except MooringError as error:
+            if request.started:
+                logger.info("answer.cut path=%s reason=%s", scope["path"], error.message)
+            else:
+                await request.answer_error(error)
+        except Exception:
+            reference = secrets.token_hex(4)
+            logger.exception("engine_api.failed reference=%s path=%s", reference, scope["path"])
+            await request.answer_error(Internal(f"internal error (reference {reference})"))
+
+    async def _handle(self, request: Request) -> None:
+        scope, actor = request.scope, request.actor
+        raw_path = scope["raw_path"].decode("latin-1").partition("?")[0]
+        where, name, raw_rest = split_base_path(raw_path)
+        version, path = versions.split_prefix(urllib.parse.unquote(raw_rest))
+        method = "GET" if scope["type"] == "websocket" and not scope.get("extensions", {}).get("hijack") else None
+        match = router.find(method or request.method, path)
+        if match is None:
+            raise NotFound("page not found")
+        if version is not None:
+            versions.check(version)
+        query = scope["query_string"].decode("latin-1")
+        request.match, request.path = match, path
+        request.raw_path = raw_rest + (f"?{query}" if query else "")
+        authorise(actor, match.route.action, Target("organisation", organisation_id=actor.organisation_id))
+        if match.route.how is How.LOCAL:
+            await request.answer(200, b"" if request.method == "HEAD" else b"OK", _PING_HEADERS)
+            return
+        request.environment = await resolve_environment(actor, where, urllib.parse.unquote(name))
+        authorise(actor, match.route.action, request_target(request))
+        await self._carry_out(request)
+
+    async def _carry_out(self, request: Request) -> None:
+        route = request.match.route
+        if route.query_guard is not None and (reasons := route.query_guard(request.query)):
+            await self._record(request, Action.CONTAINER_UNCONFINED, f"asks for {', '.join(reasons)}")
+        if route.how in (How.READ, How.CONTROL):
+            await pass_through(request)
+        elif route.how is How.WATCH:
+            await pass_through(request, held=True)
+        elif route.how is How.DIRECT:
+            body = await checked_body(request) if route.shape is not None else None
+            await self._record(request, route.action, request.match.pattern)
+            await pass_through(request, body=body, held=True)
+        elif route.how is How.HIJACK:
+            if not request.is_upgrade:
+                raise Invalid("this request takes its connection over and cannot be sent behind another one")
+            await self._record(request, route.action, request.match.pattern)
+            if request.match.pattern.endswith("/attach/ws"):
+                await pass_websocket(request, urllib.parse.quote(request.match.name, safe=""))
+            else:
+                await pass_upgrade(request)
+        elif route.how is How.JOB:
+            await run_as_job(request)
+        elif route.how is How.STREAMED:
+            await run_streamed(request)
+        else:
+            raise Forbidden("permission denied")
+
+    @staticmethod
+    async def _record(request: Request, action: Action, detail: str) -> None:
+        await in_thread(
+            authorise_and_record, request.actor, action, request_target(request), request_id=request.request_id,
+            host_name=request.environment.host_name, detail=detail,
+        )  # fmt: skip

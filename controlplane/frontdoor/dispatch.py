@@ -1,0 +1,70 @@
+"""Which application a request belongs to. On the unix socket there is the Engine API and nothing else.
+
+On TCP the Engine API lives below `/host/<name>/`, `/env/<name>/`, and at versioned paths and `/_ping` for the caller's
+default environment; unversioned Engine paths there would collide with the dashboard's pages.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from controlplane.engine_api.application import EngineApi
+from controlplane.engine_api.request import COMMON_HEADERS
+from controlplane.frontdoor.authentication import engine_actor
+from controlplane.frontdoor.tunnels import relay_tunnel
+from wire.errors import MooringError
+from wire.httpstatus import status_of
+from wire.net.asgi import App, Receive, Scope, Send
+
+__all__ = ["Dispatch"]
+
+_ENGINE_PATH = re.compile(r"/(?:host|env)/[^/]+/|/v\d+\.\d+/|/_ping$")
+TUNNEL_PATH = "/agent/tunnel"
+
+
+class Dispatch:
+    """The plane's outermost ASGI application. `dashboard` serves pages and `/api`, `sockets` the browser sockets."""
+
+    def __init__(self, *, dashboard: App, sockets: App) -> None:
+        self._dashboard = dashboard
+        self._sockets = sockets
+        self._engine = EngineApi()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return
+        path = scope["path"]
+        peer = scope.get("state", {}).get("peer")
+        if (peer is not None and peer.kind == "unix") or _ENGINE_PATH.match(path):
+            await self._serve_engine(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._dashboard(scope, receive, send)
+        elif path == TUNNEL_PATH:
+            await relay_tunnel(scope, receive, send)
+        elif scope.get("extensions", {}).get("hijack") is not None:
+            await receive()
+            await _answer_error(send, "websocket.http.response", 404, "page not found")
+        else:
+            await self._sockets(scope, receive, send)
+
+    async def _serve_engine(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            actor = await engine_actor(scope)
+        except MooringError as error:
+            if scope["type"] == "websocket":
+                await receive()
+            kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+            await _answer_error(send, kind, status_of(error), error.message)
+            return
+        await self._engine(scope, receive, send, actor)
+
+
+async def _answer_error(send: Send, kind: str, status: int, message: str) -> None:
+    body = orjson.dumps({"message": message}) + b"\n"
+    headers = [*COMMON_HEADERS, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body, "more_body": False})
