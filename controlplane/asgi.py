@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from typing import cast
 
 import uvloop
 
@@ -28,6 +29,7 @@ async def _serve() -> None:
     from controlplane.kernel.news import Hint, Listener
     from controlplane.routing import sockets
     from controlplane.streams.hints import hub
+    from wire.net.asgi import App
     from wire.net.server import serve, tcp_listener, unix_listener
 
     def on_hint(hint: Hint | None) -> None:
@@ -45,7 +47,7 @@ async def _serve() -> None:
         asyncio.create_task(Listener(on_hint).run(), name="news"),
         asyncio.create_task(watch().run(), name="revocation"),
     ]
-    app = Dispatch(dashboard=get_asgi_application(), sockets=sockets)
+    app = Dispatch(dashboard=cast(App, get_asgi_application()), sockets=sockets)
     listeners = [
         unix_listener(settings.MOORING_ENGINE_SOCKET, mode=0o660, name="engine"),
         tcp_listener(settings.MOORING_LISTEN_ADDRESS, settings.MOORING_PORT, name="public"),

@@ -26,7 +26,7 @@ app.autodiscover_tasks(["controlplane.jobs", "controlplane.kernel"])
 def _configure() -> None:
     from django.conf import settings
 
-    app.conf.broker_url = broker_url(settings.MOORING_REDIS_URL)
+    app.conf.update(broker_url=broker_url(settings.MOORING_REDIS_URL))
 
 
 _configure()

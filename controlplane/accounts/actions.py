@@ -92,7 +92,8 @@ def create_token(*, user_id: uuid.UUID, name: str, expires_at: datetime | None =
 
 def revoke_token(*, user_id: uuid.UUID | None, token_id: uuid.UUID) -> None:
     """Revoke one of the user's tokens. Raises NotFound; repeating is NotFound too."""
-    if not BearerToken.objects.filter(pk=token_id, user_id=user_id, revoked_at=None).update(revoked_at=now()):
+    mine = BearerToken.objects.filter(pk=token_id, user_id=user_id, revoked_at=None) if user_id is not None else None
+    if mine is None or not mine.update(revoked_at=now()):
         raise NotFound(f"No such token: {token_id}")
 
 

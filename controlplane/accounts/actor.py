@@ -6,7 +6,9 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["ANONYMOUS", "Actor", "Principal"]
+__all__ = ["ANONYMOUS", "NO_ORGANISATION", "Actor", "Principal"]
+
+NO_ORGANISATION = uuid.UUID(int=0)
 
 
 class Principal(StrEnum):
@@ -28,7 +30,7 @@ class Actor:
     """
 
     principal: Principal
-    organisation_id: uuid.UUID | None = None
+    organisation_id: uuid.UUID = NO_ORGANISATION
     user_id: uuid.UUID | None = None
     name: str = ""
     method: str = "none"

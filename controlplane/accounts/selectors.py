@@ -82,10 +82,10 @@ def is_still_valid(actor: Actor) -> bool:
     """Look up again whether what `actor` proved itself with still holds and still means the same rights."""
     if actor.method == "peer" or actor.principal in (Principal.SYSTEM, Principal.HOST):
         return True
-    if actor.method == "token":
+    if actor.method == "token" and actor.token_id is not None:
         token = live_tokens().select_related("user").filter(pk=actor.token_id).first()
         return token is not None and token.user.role == actor.principal.value
-    if actor.method == "session" and actor.session_key is not None:
+    if actor.method == "session" and actor.session_key is not None and actor.user_id is not None:
         from django.contrib.sessions.models import Session
 
         user = User.objects.filter(pk=actor.user_id, is_active=True).first()
@@ -100,9 +100,11 @@ def is_still_valid(actor: Actor) -> bool:
 
 def list_tokens(actor: Actor) -> QuerySet[BearerToken]:
     """Return the actor's own tokens, newest first."""
+    if actor.user_id is None:
+        return BearerToken.objects.none()
     return BearerToken.objects.filter(user_id=actor.user_id, revoked_at=None).order_by("-created_at")
 
 
-def list_users(organisation_id: uuid.UUID | None) -> QuerySet[User]:
+def list_users(organisation_id: uuid.UUID) -> QuerySet[User]:
     """Return the organisation's users by name."""
     return User.objects.filter(organisation_id=organisation_id).order_by("username")

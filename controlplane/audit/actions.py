@@ -7,7 +7,7 @@ import uuid
 from django.db import IntegrityError, transaction
 
 from controlplane.accounts.access import Action, Target, authorise
-from controlplane.accounts.actor import Actor
+from controlplane.accounts.actor import NO_ORGANISATION, Actor
 from controlplane.audit.models import AuditEntry, AuditOutcome
 from wire.errors import MooringError
 
@@ -27,7 +27,7 @@ def record(
 ) -> AuditEntry:
     """Write who is about to do what. Call it in the transaction that also writes what it announces."""
     return AuditEntry.objects.create(
-        organisation_id=actor.organisation_id or target.organisation_id,
+        organisation_id=target.organisation_id if actor.organisation_id == NO_ORGANISATION else actor.organisation_id,
         actor_type=actor.principal.value,
         actor_id=str(actor.user_id or ""),
         actor_name=actor.name[:150],

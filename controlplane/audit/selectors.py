@@ -11,9 +11,7 @@ from controlplane.audit.models import AuditEntry
 __all__ = ["list_entries"]
 
 
-def list_entries(
-    organisation_id: uuid.UUID | None, *, q: str = "", action: str = "", actor: str = ""
-) -> QuerySet[AuditEntry]:
+def list_entries(organisation_id: uuid.UUID, *, q: str = "", action: str = "", actor: str = "") -> QuerySet[AuditEntry]:
     """Return the organisation's entries with their outcomes, newest first."""
     query = AuditEntry.objects.filter(organisation_id=organisation_id).select_related("outcome")
     if action:

@@ -32,7 +32,7 @@ class Environment:
     organisation_id: uuid.UUID
 
 
-_remembered: dict[tuple[uuid.UUID | None, str], tuple[float, Environment]] = {}
+_remembered: dict[tuple[uuid.UUID, str], tuple[float, Environment]] = {}
 
 
 def split_base_path(path: str) -> tuple[str, str, str]:
@@ -62,7 +62,7 @@ def forget_environments() -> None:
     _remembered.clear()
 
 
-def _resolve(organisation_id: uuid.UUID | None, scope: str, name: str) -> Host:
+def _resolve(organisation_id: uuid.UUID, scope: str, name: str) -> Host:
     if scope == "host":
         return get_host_by_name(organisation_id, name)
     if scope == "env" and name != DEFAULT_ENVIRONMENT:

@@ -22,12 +22,12 @@ GATEWAY_SILENT_AFTER = timedelta(seconds=10)
 _ERROR_SEVERITIES = {"error", "critical", "fail"}
 
 
-def list_hosts(organisation_id: uuid.UUID | None) -> QuerySet[Host]:
+def list_hosts(organisation_id: uuid.UUID) -> QuerySet[Host]:
     """Return the organisation's hosts by name, without the removed ones."""
     return Host.objects.filter(organisation_id=organisation_id, removed_at=None).order_by("name")
 
 
-def get_host(organisation_id: uuid.UUID | None, ref: str | uuid.UUID) -> Host:
+def get_host(organisation_id: uuid.UUID, ref: str | uuid.UUID) -> Host:
     """Return the host with that id or name. Raises NotFound."""
     query = list_hosts(organisation_id)
     try:
@@ -40,7 +40,7 @@ def get_host(organisation_id: uuid.UUID | None, ref: str | uuid.UUID) -> Host:
     return host
 
 
-def get_host_by_name(organisation_id: uuid.UUID | None, name: str) -> Host:
+def get_host_by_name(organisation_id: uuid.UUID, name: str) -> Host:
     """Return the host called `name`. Raises NotFound."""
     host = list_hosts(organisation_id).filter(name=name).first()
     if host is None:
@@ -53,7 +53,7 @@ def find_host_by_credential(credential: str) -> Host | None:
     return Host.objects.filter(credential_digest=digest_of(credential), removed_at=None).first()
 
 
-def get_enrolment(organisation_id: uuid.UUID | None, enrolment_id: uuid.UUID) -> Enrolment:
+def get_enrolment(organisation_id: uuid.UUID, enrolment_id: uuid.UUID) -> Enrolment:
     """Return the enrolment. Raises NotFound."""
     row = Enrolment.objects.select_related("host").filter(organisation_id=organisation_id, pk=enrolment_id).first()
     if row is None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import uuid
 
 import orjson
 from django.conf import settings
@@ -148,7 +149,7 @@ class Gateway:
         return host
 
 
-def _removed_among(host_ids: list[object]) -> list[object]:
+def _removed_among(host_ids: list[uuid.UUID]) -> list[uuid.UUID]:
     alive = set(Host.objects.filter(pk__in=host_ids, removed_at=None).values_list("pk", flat=True))
     return [host_id for host_id in host_ids if host_id not in alive]
 

@@ -47,7 +47,7 @@ def submit(
     The caller has authorised. `streamed_by` names the process that will carry it out itself: the row starts as
     running and no message is sent.
     """
-    organisation_id = target.organisation_id or actor.organisation_id
+    organisation_id: uuid.UUID = target.organisation_id or actor.organisation_id
     with transaction.atomic():
         job = Job(
             organisation_id=organisation_id,

@@ -15,7 +15,7 @@ __all__ = ["find_outcome", "get_job", "list_jobs", "list_lines", "pending_by_tar
 
 
 def list_jobs(
-    organisation_id: uuid.UUID | None, *, state: str = "", host_id: uuid.UUID | None = None, q: str = ""
+    organisation_id: uuid.UUID, *, state: str = "", host_id: uuid.UUID | None = None, q: str = ""
 ) -> QuerySet[Job]:
     """Return the organisation's jobs, newest first, with their hosts."""
     query = Job.objects.filter(organisation_id=organisation_id).select_related("host").defer("request")
@@ -29,7 +29,7 @@ def list_jobs(
     return query.order_by("-number")
 
 
-def get_job(organisation_id: uuid.UUID | None, ref: str | uuid.UUID) -> Job:
+def get_job(organisation_id: uuid.UUID, ref: str | uuid.UUID) -> Job:
     """Return the job with that uid or number. Raises NotFound."""
     query = Job.objects.filter(organisation_id=organisation_id).select_related("host")
     text = str(ref)
@@ -56,7 +56,7 @@ def find_outcome(uid: uuid.UUID) -> dict[str, Any] | None:
     return dict(row) if row is not None else None
 
 
-def pending_by_target(organisation_id: uuid.UUID | None, target_ids: list[str]) -> dict[tuple[str, str], Job]:
+def pending_by_target(organisation_id: uuid.UUID, target_ids: list[str]) -> dict[tuple[str, str], Job]:
     """Return the unfinished job of each `(host id, container id)` in one query."""
     query = Job.objects.filter(
         organisation_id=organisation_id, state__in=(JobState.QUEUED, JobState.RUNNING), target_id__in=target_ids

@@ -93,7 +93,7 @@ class Listener:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(client.aclose)
             pubsub = client.pubsub(ignore_subscribe_messages=True)
-            stack.push_async_callback(pubsub.aclose)  # type: ignore[no-untyped-call]
+            stack.push_async_callback(pubsub.aclose)
             await pubsub.subscribe(CHANNEL)
             self.connected = True
             self._callback(None)

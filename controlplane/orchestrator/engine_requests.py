@@ -84,7 +84,9 @@ def create_body(spec: Mapping[str, Any]) -> dict[str, Any]:
         for volume in spec.get("volumes") or ()
         if volume.get("source")
     ]
-    anonymous = {volume["target"]: {} for volume in spec.get("volumes") or () if not volume.get("source")}
+    anonymous: dict[str, Any] = {
+        volume["target"]: {} for volume in spec.get("volumes") or () if not volume.get("source")
+    }
     policy = spec.get("restart_policy") or {}
     host_config: dict[str, Any] = {
         "Binds": binds or None,

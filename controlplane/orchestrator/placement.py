@@ -14,7 +14,7 @@ from wire.errors import Unavailable
 __all__ = ["choose_host", "default_host"]
 
 
-def default_host(organisation_id: uuid.UUID | None) -> Host:
+def default_host(organisation_id: uuid.UUID) -> Host:
     """Return the host behind the default environment for one-host requests: the only host, whatever its state;
     of several, the one that joined first and is reachable. Raises Unavailable when there is none."""
     hosts = list(list_hosts(organisation_id).order_by("created_at"))
@@ -25,7 +25,7 @@ def default_host(organisation_id: uuid.UUID | None) -> Host:
     return (usable or hosts)[0]
 
 
-def choose_host(organisation_id: uuid.UUID | None) -> Host:
+def choose_host(organisation_id: uuid.UUID) -> Host:
     """Return the reachable, schedulable host with the fewest running containers. Raises Unavailable when none is."""
     silent = gateway_silent_since()
     hosts = list_hosts(organisation_id).filter(schedulable=True)

@@ -57,7 +57,7 @@ class StreamConsumer(AsyncWebsocketConsumer, abc.ABC):
     # what they use
     def param(self, name: str, default: str = "") -> str:
         """Return a query parameter."""
-        return parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [default])[0]
+        return str(parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [default])[0])
 
     async def host_param(self) -> Host:
         """Return the host that the `host` parameter names. Raises NotFound."""

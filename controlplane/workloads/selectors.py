@@ -33,7 +33,7 @@ SORTS = {
 }
 
 
-def _of(organisation_id: uuid.UUID | None) -> Q:
+def _of(organisation_id: uuid.UUID) -> Q:
     return Q(host__organisation_id=organisation_id, host__removed_at=None)
 
 
@@ -48,7 +48,7 @@ def _on_hosts(hosts: str) -> Q:
 
 
 def list_containers(
-    organisation_id: uuid.UUID | None,
+    organisation_id: uuid.UUID,
     *,
     q: str = "",
     host: str = "",
@@ -88,7 +88,7 @@ def state_facets(query: QuerySet[Container]) -> dict[str, dict[str, int]]:
     }
 
 
-def container_counts(organisation_id: uuid.UUID | None) -> dict[str, int]:
+def container_counts(organisation_id: uuid.UUID) -> dict[str, int]:
     """Return the numbers of the overview in one query."""
     return Container.objects.filter(_of(organisation_id)).aggregate(
         running=Count("pk", filter=Q(state="running")),
@@ -118,7 +118,7 @@ def get_container(host_id: uuid.UUID, ref: str) -> Container:
     return row
 
 
-def list_images(organisation_id: uuid.UUID | None, *, q: str = "", host: str = "") -> QuerySet[Image]:
+def list_images(organisation_id: uuid.UUID, *, q: str = "", host: str = "") -> QuerySet[Image]:
     """Return images over all hosts, tagged ones first by tag."""
     query = Image.objects.filter(_of(organisation_id), _on_hosts(host)).select_related("host")
     if q:
@@ -126,7 +126,7 @@ def list_images(organisation_id: uuid.UUID | None, *, q: str = "", host: str = "
     return query.order_by("tags_text", "host__name", "pk")
 
 
-def list_volumes(organisation_id: uuid.UUID | None, *, q: str = "", host: str = "") -> QuerySet[Volume]:
+def list_volumes(organisation_id: uuid.UUID, *, q: str = "", host: str = "") -> QuerySet[Volume]:
     """Return volumes over all hosts by name."""
     query = Volume.objects.filter(_of(organisation_id), _on_hosts(host)).select_related("host")
     if q:
@@ -134,7 +134,7 @@ def list_volumes(organisation_id: uuid.UUID | None, *, q: str = "", host: str = 
     return query.order_by("name", "host__name", "pk")
 
 
-def list_networks(organisation_id: uuid.UUID | None, *, q: str = "", host: str = "") -> QuerySet[Network]:
+def list_networks(organisation_id: uuid.UUID, *, q: str = "", host: str = "") -> QuerySet[Network]:
     """Return networks over all hosts by name."""
     query = Network.objects.filter(_of(organisation_id), _on_hosts(host)).select_related("host")
     if q:
@@ -142,7 +142,7 @@ def list_networks(organisation_id: uuid.UUID | None, *, q: str = "", host: str =
     return query.order_by("name", "host__name", "pk")
 
 
-def list_events(organisation_id: uuid.UUID | None, *, host: str = "", **equals: Any) -> QuerySet[EngineEvent]:
+def list_events(organisation_id: uuid.UUID, *, host: str = "", **equals: Any) -> QuerySet[EngineEvent]:
     """Return recent events over all hosts, newest first. `equals` are field values."""
     query = EngineEvent.objects.filter(_of(organisation_id), _on_hosts(host), **equals).select_related("host")
     return query.order_by("-at", "-pk")

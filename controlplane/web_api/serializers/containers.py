@@ -30,9 +30,9 @@ class MountSerializer(serializers.Serializer[Any]):
 
     type = serializers.CharField()
     name = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     destination = serializers.CharField()
-    read_only = serializers.BooleanField()
+    read_only = serializers.BooleanField()  # type: ignore[assignment]
 
 
 class PendingSerializer(serializers.Serializer[Any]):
@@ -94,9 +94,9 @@ class PublishSerializer(serializers.Serializer[Any]):
 class VolumeMountSerializer(serializers.Serializer[Any]):
     """A named volume or a host path to mount."""
 
-    source = serializers.CharField(max_length=1024, allow_blank=True)
+    source = serializers.CharField(max_length=1024, allow_blank=True)  # type: ignore[assignment]
     target = serializers.CharField(max_length=1024)
-    read_only = serializers.BooleanField(default=False)
+    read_only = serializers.BooleanField(default=False)  # type: ignore[assignment]
 
 
 class RestartPolicySerializer(serializers.Serializer[Any]):

@@ -67,7 +67,7 @@ class AuditSerializer(serializers.Serializer[Any]):
     actor = serializers.CharField()
     actor_type = serializers.CharField()
     method = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     action = serializers.CharField()
     target = JobTargetSerializer()
     host_id = serializers.UUIDField(allow_null=True)

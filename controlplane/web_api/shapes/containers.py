@@ -16,9 +16,7 @@ from controlplane.workloads.wording import status_text
 __all__ = ["container_dicts", "event_dict", "image_dict", "network_dicts", "volume_dicts"]
 
 
-def container_dicts(
-    rows: Sequence[Container], refs: HostRefs, organisation_id: uuid.UUID | None
-) -> list[dict[str, Any]]:
+def container_dicts(rows: Sequence[Container], refs: HostRefs, organisation_id: uuid.UUID) -> list[dict[str, Any]]:
     """Return container shapes in two more queries, however many rows."""
     pending = pending_by_target(organisation_id, [row.container_id for row in rows])
     as_of = dict(HostMirror.objects.filter(host_id__in={row.host_id for row in rows}).values_list("host_id", "as_of"))

@@ -24,7 +24,7 @@ FAILED_JOBS_SINCE = timedelta(hours=24)
 ATTENTION_LIMIT = 50
 
 
-def overview_dict(organisation_id: uuid.UUID | None) -> dict[str, Any]:
+def overview_dict(organisation_id: uuid.UUID) -> dict[str, Any]:
     """Return the overview in a fixed number of queries."""
     refs = HostRefs()
     hosts = list(list_hosts(organisation_id))
@@ -60,7 +60,7 @@ def _item(kind: str, severity: str, title: str, detail: str, since: Any, action:
     }  # fmt: skip
 
 
-def _attention(organisation_id: uuid.UUID | None, hosts: list[Host], refs: HostRefs) -> list[dict[str, Any]]:
+def _attention(organisation_id: uuid.UUID, hosts: list[Host], refs: HostRefs) -> list[dict[str, Any]]:
     items = []
     for host in hosts:
         state, since = refs.state(host)

@@ -27,7 +27,6 @@ from controlplane.web_api.serializers.hosts import (
 from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text_parameters
 from controlplane.web_api.shapes.hosts import HostRefs, enrolment_dict, host_dicts
 from controlplane.web_api.views.base import ApiView
-from wire.errors import Forbidden
 
 __all__ = ["EnrolmentListView", "EnrolmentView", "HostListView", "HostView"]
 
@@ -99,8 +98,6 @@ class EnrolmentListView(ApiView):
         """Permit one machine to join; the token and the line to run are shown this once."""
         data = self.valid(EnrolmentRequestSerializer)
         organisation_id = self.actor.organisation_id
-        if organisation_id is None:
-            raise Forbidden("permission denied")
         authorise_and_record(
             self.actor, Action.HOST_MANAGE, Target("enrolment", "", data.get("name", ""), organisation_id),
             request_id=self.request_id, detail="permit a host to join",
