@@ -24,7 +24,7 @@ class FileKind(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEntry:
     """One entry. `path` is where it really lies, relative to the root ("" for the root); `mode` has permission bits
-    only; `xattrs` hold what goes into a layer."""
+    only; `xattrs` hold what goes into a layer; `inode` is given where several names share one."""
 
     path: str
     kind: FileKind
@@ -36,6 +36,7 @@ class TreeEntry:
     link: str = ""
     device: int = 0
     format: int = 0
+    inode: int = 0
     xattrs: dict[str, bytes] = field(default_factory=dict)
 
 

@@ -1,0 +1,71 @@
+"""The image a FROM or `--from` names: here already, or pulled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from agent.build.build_args import host_platform
+from agent.build.events import BuildEvent, PullMessage
+from agent.build.step_context import StepContext
+from agent.ports.images import Credentials, Image
+from wire.errors import Internal, Invalid
+
+__all__ = ["check_platform", "ensure_image"]
+
+_PLATFORM_PART = re.compile(r"^[A-Za-z0-9_.-]+$")
+_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm", "i386": "386"}
+_HUB = "https://index.docker.io/v1/"
+Emit = Callable[[BuildEvent], None]
+
+
+def check_platform(text: str) -> str:
+    """Return `os/arch[/variant]` for what a user wrote (an architecture or OS alone gets the host's other half).
+
+    Raises Invalid with Docker's text.
+    """
+    parts = text.lower().split("/")
+    if len(parts) > 3 or not all(_PLATFORM_PART.match(part) for part in parts):
+        raise Invalid(f'"{text}": cannot parse platform specifier: invalid argument')
+    host_os, host_architecture = host_platform().split("/")
+    if len(parts) == 1:
+        if parts[0] in ("linux", "windows", "darwin", "freebsd"):
+            return f"{parts[0]}/{host_architecture}"
+        return f"{host_os}/{_ALIASES.get(parts[0], parts[0])}"
+    return "/".join((parts[0], _ALIASES.get(parts[1], parts[1]), *parts[2:]))
+
+
+async def ensure_image(
+    context: StepContext, ref: str, *, platform: str = "", pull: bool = False
+) -> AsyncIterator[BuildEvent | Image]:
+    """Yield what a pull tells, then the image. Raises what the registry or the reference's grammar says."""
+    image = None if pull else context.find_image(ref)
+    if image is not None and (not platform or _fits(image, platform)):
+        yield image
+        return
+    credentials = _credentials_for(ref, context.options.registry_auth)
+    messages = await context.engine.image_pull(ref, platform=platform, credentials=credentials)
+    async for message in messages:
+        if isinstance(message.get("error"), str):
+            raise Internal(str(message["error"]))
+        yield PullMessage(message)
+    pulled = context.find_image(ref)
+    if pulled is None:
+        raise Internal(f"No such image: {ref}")
+    yield pulled
+
+
+def _fits(image: Image, platform: str) -> bool:
+    os_name, architecture, *variant = platform.split("/")
+    config = image.config
+    if (config.get("os") or "linux", config.get("architecture") or architecture) != (os_name, architecture):
+        return False
+    return not variant or not config.get("variant") or config.get("variant") == variant[0]
+
+
+def _credentials_for(ref: str, known: Mapping[str, Credentials]) -> Credentials | None:
+    first, slash, _ = ref.partition("/")
+    registry = first if slash and ("." in first or ":" in first or first == "localhost") else ""
+    if not registry:
+        return known.get(_HUB) or known.get("docker.io") or known.get("index.docker.io")
+    return known.get(registry) or known.get(f"https://{registry}") or known.get(f"http://{registry}")

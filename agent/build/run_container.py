@@ -1,0 +1,82 @@
+"""RUN's container: the same kind that `docker run` makes, started with the stage's image and followed to its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from agent.build.options import BuildLimits, BuildOptions
+from agent.build.step_context import StepContext
+from wire.engine.containers import CreateRequest, HostConfig, LogConfig, Mount, Ulimit
+from wire.errors import Internal, MooringError, NotFound
+
+__all__ = ["RunContainer", "host_config"]
+
+
+def host_config(options: BuildOptions, *, network: str, mounts: Sequence[Mount]) -> HostConfig:
+    """What the build's options say of every RUN container. Its output is read here and not kept in a log."""
+    limits: BuildLimits = options.limits
+    mode = options.network_mode if network == "default" else network
+    return HostConfig(
+        network_mode=mode or "default",
+        log_config=LogConfig(type="none"),
+        extra_hosts=list(options.extra_hosts) or None,
+        shm_size=limits.shm_size_bytes,
+        memory=limits.memory_bytes,
+        memory_swap=limits.memory_swap_bytes,
+        cpu_shares=limits.cpu_shares,
+        cpu_period=limits.cpu_period_us,
+        cpu_quota=limits.cpu_quota_us,
+        cpuset_cpus=limits.cpuset_cpus,
+        cpuset_mems=limits.cpuset_mems,
+        cgroup_parent=limits.cgroup_parent,
+        ulimits=[Ulimit(name=u.name, soft=u.soft, hard=u.hard) for u in limits.ulimits] or None,
+        mounts=list(mounts) or None,
+    )
+
+
+class RunContainer:
+    """One container of a step. `create`, then `run`; `remove` at the end of everything, also after a failure."""
+
+    def __init__(self, context: StepContext) -> None:
+        self._engine = context.engine
+        self.id = ""
+
+    async def create(self, config: dict[str, Any], host: HostConfig) -> str:
+        """Make it; returns its id. `config` is a container configuration in Docker's shape."""
+        request = msgspec.convert({**config, "HostConfig": None}, type=CreateRequest)
+        request.host_config = host
+        self.id, _ = await self._engine.create("", request)
+        return self.id
+
+    async def run(self) -> AsyncIterator[tuple[int, bytes]]:
+        """Start it and yield what it writes (1 output, 2 errors) to its end.
+
+        Raises Internal with the exit status in `code` when it is not 0. When the caller stops reading, or is
+        cancelled, the container is killed.
+        """
+        session = await self._engine.attach(self.id, stdout=True, stderr=True, stream=True)
+        ended = False
+        try:
+            waiting = self._engine.wait(self.id, "next-exit")
+            await self._engine.start(self.id)
+            async for piece in session.output():
+                yield piece
+            status, error = await waiting
+            ended = True
+        finally:
+            await session.close()
+            if not ended:
+                with suppress(MooringError):
+                    await self._engine.kill(self.id)
+        if status.code:
+            raise Internal(error, code=status.code)
+
+    async def remove(self) -> None:
+        """Remove it with its anonymous volumes, whatever its state. Safe to repeat."""
+        if self.id:
+            with suppress(NotFound):
+                await self._engine.remove(self.id, force=True, volumes=True)
