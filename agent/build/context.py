@@ -19,7 +19,7 @@ from agent.build.decompress import decompress
 from agent.build.file_tree import FileKind, OutsideTree, TreeEntry
 from wire.errors import Exhausted, Internal, Invalid
 
-__all__ = ["BuildContext", "spool_context"]
+__all__ = ["BuildContext", "empty_context", "spool_context"]
 
 _BLOCK = 512
 _LINKS_MAX = 255
@@ -110,6 +110,10 @@ class BuildContext:
             return os.pread(descriptor, entry.size, offset)
 
     # changes
+    def append(self, data: bytes | memoryview) -> None:
+        """Add bytes to the spool."""
+        _write_all(self._spool_fd, data)
+
     def remove(self, path: str) -> None:
         """Take one entry out of the tree. Safe when absent."""
         parent, _, name = path.rpartition("/")
@@ -154,6 +158,26 @@ class BuildContext:
         digest = header_hash(name=name, mode=mode, uid=0, gid=0, size=len(content), typeflag="0")
         digest.update(content)
         self.add(name, _Node(FileKind.FILE, mode, size=len(content), offset=offset, digest=digest.hexdigest()))
+
+    def add_entry(self, path: str, entry: TreeEntry, content: bytes = b"") -> None:
+        """Put an entry of another tree in its place, with the hash that it would have there."""
+        regular = entry.kind is FileKind.FILE
+        directory = entry.kind is FileKind.DIRECTORY
+        digest = header_hash(
+            name=path + ("/" if directory else ""),
+            mode=entry.mode,
+            uid=0,
+            gid=0,
+            size=len(content),
+            typeflag="0" if regular else "5" if directory else "2",
+            linkname=entry.link,
+        )
+        digest.update(content)
+        node = _Node(entry.kind, entry.mode, mtime_ns=entry.mtime_ns, link=entry.link, digest=digest.hexdigest())
+        if regular:
+            node.size, node.offset = len(content), os.lseek(self._spool_fd, 0, os.SEEK_END)
+            _write_all(self._spool_fd, content)
+        self.add(path, node)
 
     # resolution
     def _make_directories(self, path: str) -> _Node:
@@ -204,15 +228,20 @@ class BuildContext:
         return "/".join(name for name, _ in stack[1:]), stack[-1][1]
 
 
+def empty_context(directory: Path) -> BuildContext:
+    """A context with nothing in it yet; its spool lies in `directory`."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return BuildContext(os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
 def spool_context(chunks: Iterable[bytes], directory: Path) -> BuildContext:
     """Read a tar, plain or compressed, into a new context whose spool lies in `directory`. Blocking.
 
     Raises Invalid for what is no tar, Exhausted past the limits. On any error nothing is left.
     """
-    spool_fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    context = BuildContext(spool_fd)
+    context = empty_context(directory)
     try:
-        _Reader(decompress(chunks), context, spool_fd).run()
+        _Reader(decompress(chunks), context).run()
     except BaseException:
         context.close()
         raise
@@ -233,10 +262,9 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
 class _Reader:
     """Reads the archive once, front to back. Headers are decoded by `tarfile`, nothing else of it is used."""
 
-    def __init__(self, chunks: Iterator[bytes], context: BuildContext, spool_fd: int) -> None:
+    def __init__(self, chunks: Iterator[bytes], context: BuildContext) -> None:
         self._chunks = chunks
         self._context = context
-        self._spool_fd = spool_fd
         self._buffer = memoryview(b"")
         self._offset = 0
         self._entries = 0
@@ -329,7 +357,7 @@ class _Reader:
             while left:
                 piece = self._piece(left)
                 digest.update(piece)
-                _write_all(self._spool_fd, piece)
+                self._context.append(piece)
                 left -= len(piece)
             self._offset += size
             self._skip(-size % _BLOCK)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from agent.build.durations import parse_duration_ns
 from agent.build.flags import FlagError, FlagSet
 from agent.build.run_mounts import RunMount, parse_run_mount
-from agent.build.syntax import Dockerfile, Heredoc, Statement
+from agent.build.syntax import Dockerfile, Heredoc, Statement, parse_statement
 from agent.build.words import WordError, parse_json_words, split_key_values, split_raw_words
 from wire.errors import Invalid
 
 __all__ = [
     "Add", "Arg", "Cmd", "CommandLine", "Copy", "Entrypoint", "Env", "Expose", "From", "Healthcheck", "Instruction",
     "Label", "Maintainer", "OnBuild", "Run", "Shell", "StopSignal", "User", "Volume", "Workdir", "parse_instruction",
-    "parse_instructions",
+    "parse_instructions", "parse_trigger",
 ]  # fmt: skip
 
 _STAGE_NAME = re.compile(r"^[a-z][a-z0-9-_.]*$")
@@ -193,15 +193,27 @@ def parse_instructions(dockerfile: Dockerfile) -> list[Instruction]:
 
 def parse_instruction(statement: Statement, escape: str = "\\") -> Instruction:
     """Type one statement. Raises Invalid: `dockerfile parse error on line N: …`."""
-    keyword = statement.keyword.upper()
-    parse = _PARSERS.get(keyword)
     try:
-        if parse is None:
-            hint = suggest(statement.keyword, sorted(_PARSERS))
-            raise FlagError(f"unknown instruction: {statement.keyword}{hint}")
-        return parse(statement, keyword, escape)
+        return _type_statement(statement, escape)
     except (FlagError, WordError) as error:
         raise Invalid(f"dockerfile parse error on line {statement.line}: {error}") from None
+
+
+def parse_trigger(text: str, escape: str = "\\") -> Instruction:
+    """Type an ONBUILD trigger, which has no line to name. Raises Invalid."""
+    try:
+        return _type_statement(parse_statement(text, escape=escape), escape)
+    except (FlagError, WordError) as error:
+        raise Invalid(str(error)) from None
+
+
+def _type_statement(statement: Statement, escape: str) -> Instruction:
+    keyword = statement.keyword.upper()
+    parse = _PARSERS.get(keyword)
+    if parse is None:
+        hint = suggest(statement.keyword, sorted(_PARSERS))
+        raise FlagError(f"unknown instruction: {statement.keyword}{hint}")
+    return parse(statement, keyword, escape)
 
 
 def suggest(value: str, options: list[str]) -> str:

@@ -17,7 +17,8 @@ from agent.build.mounted_tree import MountedTree
 from agent.build.root_writer import Ownership, RootWriter
 from agent.build.run_mounts import RunMount
 from agent.build.step_context import StepContext, new_container_id
-from agent.host import paths
+from agent.build.syntax import Heredoc
+from agent.host import files, paths
 from wire.engine.containers import BindOptions, Mount, TmpfsOptions
 from wire.errors import Invalid, NotFound
 
@@ -59,11 +60,21 @@ def _content_of(tree: FileTree, source: str) -> str:
 
 @asynccontextmanager
 async def prepare_mounts(
-    context: StepContext, mounts: Sequence[RunMount], image_of: StageImage, working_dir: str
+    context: StepContext,
+    mounts: Sequence[RunMount],
+    image_of: StageImage,
+    working_dir: str,
+    script: Heredoc | None = None,
 ) -> AsyncIterator[PreparedMounts]:
-    """Have the mounts ready for the length of the block. Writes to bound files are thrown away afterwards."""
+    """Have the mounts ready for the length of the block. Writes to bound files are thrown away afterwards.
+
+    `script` is shown as an executable file `/dev/pipes/NAME`.
+    """
     async with AsyncExitStack() as stack:
         ready: list[Mount] = []
+        if script is not None:
+            path = _private_file(context.scratch, script.text().encode("utf-8", "surrogateescape"), stack, mode=0o755)
+            ready.append(_bind(path, f"/dev/pipes/{script.name}", read_only=True))
         environment: list[str] = []
         for mount in mounts:
             target = posixpath.normpath(posixpath.join("/", working_dir, mount.target))
@@ -174,18 +185,22 @@ async def _secret(context: StepContext, mount: RunMount, stack: AsyncExitStack) 
             what = "secret" if mount.type == "secret" else "ssh key"
             raise NotFound(f"{what} {name or 'default'}: not found")
         return None
-    directory = context.scratch / new_container_id()
-    directory.mkdir(mode=0o700, parents=True)
-    stack.callback(shutil.rmtree, directory, True)
-    path = directory / "secret"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fchown(descriptor, mount.uid, mount.gid)
-        os.fchmod(descriptor, 0o400 if mount.mode is None else mount.mode)
-    finally:
-        os.close(descriptor)
-    return name, path
+    mode = 0o400 if mount.mode is None else mount.mode
+    return name, _private_file(context.secrets_directory, content, stack, mode=mode, owner=(mount.uid, mount.gid))
+
+
+def _private_file(
+    directory: Path, content: bytes, stack: AsyncExitStack, *, mode: int, owner: tuple[int, int] = (0, 0)
+) -> Path:
+    """A small file below a directory that only root may enter; gone when the step ends."""
+    place = directory / new_container_id()
+    place.mkdir(mode=0o700, parents=True)
+    stack.callback(shutil.rmtree, place, True)
+    path = place / "file"
+    files.write_file(path, content)
+    os.chown(path, *owner)
+    path.chmod(mode)
+    return path
 
 
 def remove_mount_points(root: Path, upper: Path, targets: Sequence[str]) -> None:

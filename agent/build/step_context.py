@@ -30,7 +30,8 @@ def new_container_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
-    """Shared by all stages of one build. `scratch` is a directory of this build alone, made when first used."""
+    """Shared by all stages of one build. `scratch` is a directory of this build alone, made when first used;
+    `secrets_directory` is one in memory, for what must never reach a disk."""
 
     engine: Engine
     images: Images
@@ -39,6 +40,7 @@ class StepContext:
     options: BuildOptions
     context: BuildContext
     scratch: Path
+    secrets_directory: Path
     docker_version: str
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 
