@@ -88,7 +88,12 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     stack.push_async_callback(store.close)
     runtime = await _open_runtime(config)
     stack.push_async_callback(runtime.close)
-    images = LocalImages(config.images, store)
+    images = LocalImages(
+        config.images,
+        store,
+        insecure_registries=config.insecure_registries,
+        registry_mirrors=config.registry_mirrors,
+    )
     stack.push_async_callback(images.close)
     await images.start()
     networking = await _open_networking(config, store)
