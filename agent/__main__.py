@@ -1,4 +1,4 @@
-"""The agent's command line: `python -m agent run | join URL | doctor`."""
+"""The agent's command line: `python -m agent run | join URL | doctor | purge`."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", parents=[data], help="examine this host; exit code 1 if it cannot run any")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(command=_doctor)
+
+    purge = commands.add_parser("purge", parents=[data], help="take everything of a stopped agent off this host")
+    purge.add_argument("--run", type=Path, default=Path(), dest="run_directory")
+    purge.add_argument("--yes", action="store_true", help="really: containers, images and volumes are deleted")
+    purge.set_defaults(command=_purge)
     return parser
 
 
@@ -110,6 +115,19 @@ def _doctor(options: argparse.Namespace) -> int:
                 print(f"{'':<8} {line}")
         print("This host can run containers." if found["ok"] else "This host cannot run containers.")
     return 0 if found["ok"] else 1
+
+
+def _purge(options: argparse.Namespace) -> int:
+    if not options.yes:
+        raise errors.Invalid(f"this deletes every container, image and volume in {options.data}: say --yes")
+    import asyncio
+
+    from agent.purge import purge
+
+    left = asyncio.run(purge(Config(data=options.data, run=options.run_directory)))
+    for what in left:
+        print(f"left: {what}", file=sys.stderr)
+    return 1 if left else 0
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Instance:
     data: Path
     port: int
     listen: str
+    agent_flags: tuple[str, ...] = ()
 
     @property
     def run(self) -> Path:
@@ -83,7 +84,8 @@ class Instance:
         return {
             "MOORING_DATA": str(self.data),
             "MOORING_PORT": str(self.port),
-            "MOORING_LISTEN": self.listen,
+            "MOORING_LISTEN_ADDRESS": self.listen,
+            "MOORING_PUBLIC_URL": self.url,
             orphans.MARK: str(self.data),
             "DJANGO_SETTINGS_MODULE": "controlplane.settings.production",
             "PYTHONPATH": str(REPOSITORY),
@@ -151,6 +153,7 @@ def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
         "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(instance.run / "beat-schedule")],
         "agent": [
             python, "-m", "agent", "run", "--data", str(instance.agent_data), "--socket", str(instance.agent_socket),
+            *instance.agent_flags,
         ],
     }  # fmt: skip
     if not with_agent:
@@ -286,12 +289,15 @@ def up(arguments: argparse.Namespace) -> int:
         data,
         arguments.port or remembered.get("port", DEFAULT_PORT),
         arguments.listen or remembered.get("listen", "127.0.0.1"),
+        tuple(arguments.agent_flag or remembered.get("agent_flags", ())),
     )
     for directory in (instance.run, instance.log, instance.data / "plane"):
         directory.mkdir(parents=True, exist_ok=True)
     data.chmod(0o755 if os.getuid() == 0 else 0o700)
     instance.run.chmod(0o700)
-    saved.write_text(json.dumps({"port": instance.port, "listen": instance.listen}))
+    saved.write_text(
+        json.dumps({"port": instance.port, "listen": instance.listen, "agent_flags": instance.agent_flags})
+    )
 
     step("Make secrets", lambda: manage(instance, "ensure_secrets"))
     step("Migrate the database", lambda: manage(instance, "migrate", "--noinput", "-v", "0"))
@@ -380,6 +386,7 @@ def main() -> int:
     start.add_argument("--admin")
     start.add_argument("--admin-password-file")
     start.add_argument("--no-agent", action="store_true")
+    start.add_argument("--agent-flag", action="append", metavar="FLAG")
     stop = commands.add_parser("down", add_help=False)
     stop.add_argument("--data", default="/var/lib/mooring")
     arguments = parser.parse_args()

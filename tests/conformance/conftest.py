@@ -10,12 +10,14 @@ from tests.host_state import snapshot, wait_until_unchanged
 from tests.instances import Instance, run_instance
 
 IMAGE = "mooring/starter"
+MIRROR_PORT = 15987
+"""Where the instance's engine looks for images of its default registry."""
 
 
 @pytest.fixture(scope="session")
 def instance() -> Iterator[Instance]:
     before = snapshot()
-    with run_instance() as running:
+    with run_instance(f"--agent-flag=--registry-mirror=http://127.0.0.1:{MIRROR_PORT}") as running:
         yield running
     left = wait_until_unchanged(before)
     assert not left, f"left on the host: {left}"

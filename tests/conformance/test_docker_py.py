@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import docker_py_suite
+from tests.conformance.conftest import MIRROR_PORT
 from tests.instances import Instance
 from tests.registries import run_registry
-
-MIRROR_PORT = 15987
-"""Where the instance's engine looks for images of its default registry; see the instance fixture."""
 
 
 @pytest.mark.timeout(1800)
