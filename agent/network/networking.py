@@ -240,7 +240,6 @@ class LinuxNetworking:
         )
         self._sandboxes[container_id] = sandbox
         try:
-            sandbox.save()
             if not host:
                 wanted = {key: value for key, value in (sysctls or {}).items() if key.startswith("net.")}
                 sandbox.counters_fd = await self._worker.run(
@@ -267,14 +266,13 @@ class LinuxNetworking:
             before = set(sandbox.translations())
             sandbox.attachments[network_id] = attachment
             try:
-                sandbox.save()
                 if attachment.endpoint.interface:
                     await self._plug(sandbox, definition, attachment)
                 if attachment.user_defined:
                     await self._resolvers.open(sandbox)
                     self._zone.add(attachment.endpoint)
-                    sandbox.save()
                 await self._move_ports(sandbox, before)
+                sandbox.save()
             except BaseException as error:
                 await self._detach(sandbox, attachment)
                 if isinstance(error, OSError):
@@ -385,8 +383,8 @@ class LinuxNetworking:
                 for request in ports:
                     made += self._ports.take(request, default_ip=options.host_binding)
                 sandbox.reservations = [*sandbox.reservations, *made]
-                sandbox.save()
                 await self._move_ports(sandbox, before)
+                sandbox.save()
             except BaseException as error:
                 sandbox.reservations = [item for item in sandbox.reservations if item not in made]
                 self._ports.give_back(made)

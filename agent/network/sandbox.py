@@ -1,7 +1,8 @@
 """A container's place in the network: its namespace, endpoints and published ports, and the file that says so.
 
-The file (`Config.sandboxes`/<container id>.json) is written before the kernel is asked, so whatever a killed agent
-leaves on the host is named in one. It is not synchronised to disk: it lives and dies with the kernel objects.
+The file (`Config.sandboxes`/<container id>.json) is written when a step is complete. What a killed agent leaves on the
+host and no file names is removed by the next one: a namespace, a link or a translation is never guessed to be good. It
+is not synchronised to disk: it lives and dies with the kernel objects.
 """
 
 from __future__ import annotations
