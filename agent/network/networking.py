@@ -6,9 +6,12 @@ import errno
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from agent.config import Config
+from agent.host.findings import Finding
 from agent.network import definition as definitions
-from agent.network import firewall, nftables, resolv_conf
+from agent.network import firewall, nftables, report, resolv_conf
 from agent.network.counters import read_counters
 from agent.network.definition import BridgeOptions, Definition
 from agent.network.joining import NOT_HOST, Joining, bridge_full
@@ -57,6 +60,8 @@ class LinuxNetworking:
         self._zone = Zone()
         self._resolvers = Resolvers(self._zone, self._worker)
         self._sandboxes: dict[str, Sandbox] = {}
+        self._findings: list[Finding] = []
+        self._unusable: list[Finding] = []
         self._started = False
 
     # start and stop
@@ -78,7 +83,13 @@ class LinuxNetworking:
         await self._worker.run(self._bring_up, bridges)
         for sandbox in self._sandboxes.values():
             sandbox.relay()
+        self._findings = await self._worker.run(self._examine)
         self._started = True
+
+    def _examine(self) -> list[Finding]:
+        return report.examine(
+            self._worker.nft(), link_prefix=self._config.link_prefix, own_table=self._config.nft_table
+        )
 
     def _restore_sandboxes(self) -> None:
         """Take up what an earlier agent left: addresses, ports. Files whose namespace is gone are dropped."""
@@ -105,6 +116,7 @@ class LinuxNetworking:
                 self._kernel.ensure_bridge(item, BridgeOptions.parse(item.spec.options).mtu)
             except OSError as error:  # one broken network must not take the others down
                 _log.error("bridge.unusable network=%s link=%s error=%s", item.spec.name, item.link, error)
+                self._unusable.append(report.unusable_network(item.spec.name, str(error)))
         translations = [entry for sandbox in self._sandboxes.values() for entry in sandbox.translations()]
         rules = [rules_of(item) for item in bridges]
         self._kernel.apply([firewall.table(self._config.nft_table, rules, translations)])
@@ -418,6 +430,12 @@ class LinuxNetworking:
     # recovery
 
     async def recover(self, container_ids: Sequence[str]) -> None:
+        # What was just dropped vanishes by itself a moment later; deleting it takes 15 to 40 ms each.
+        dying = {
+            item.host_link
+            for container_id in set(self._sandboxes) - set(container_ids)
+            for item in self._sandboxes[container_id].attachments.values()
+        }
         for container_id in set(self._sandboxes) - set(container_ids):
             await self.close_sandbox(container_id)
         for container_id in container_ids:
@@ -427,9 +445,8 @@ class LinuxNetworking:
             self._kernel.collect,
             netns_directory=self._config.netns,
             sandboxes=set(self._sandboxes),
-            host_links={
-                item.host_link for sandbox in self._sandboxes.values() for item in sandbox.attachments.values()
-            },
+            host_links=dying
+            | {item.host_link for sandbox in self._sandboxes.values() for item in sandbox.attachments.values()},
             bridges={item.link for item in self._networks.all()},
         )
         if removed:
@@ -461,7 +478,9 @@ class LinuxNetworking:
         return read_counters(sandbox.counters_fd) if sandbox else {}
 
     def findings(self) -> Sequence[Mapping[str, str]]:
-        return []
+        reservations = [entry for sandbox in self._sandboxes.values() for entry in sandbox.reservations]
+        lost = report.lost_ports([entry.binding for entry in reservations if entry.held is None])
+        return [msgspec.structs.asdict(finding) for finding in (*self._unusable, *lost, *self._findings)]
 
 
 def _defaults(sandbox: Sandbox) -> Defaults:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import ctypes
 import functools
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+from wire.errors import Internal
 
 __all__ = ["NftError", "Nftables", "available"]
 
 
-class NftError(Exception):
-    """The library or the kernel refused; the text is the library's, first line first."""
+_JSON: Final = 1 << 4  # NFT_CTX_OUTPUT_JSON
+
+
+class NftError(Internal):
+    """The library or the kernel refused; the text is the library's."""
 
 
 @functools.cache
@@ -30,6 +35,7 @@ def _library() -> ctypes.CDLL:
         "nft_ctx_buffer_output",
     ):  # fmt: skip
         getattr(library, name).argtypes = [ctypes.c_void_p]
+    library.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
     library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     return library
 
@@ -67,6 +73,14 @@ class Nftables:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def run_json(self, commands: str) -> str:
+        """As `run`, with the output as JSON."""
+        self._library.nft_ctx_output_set_flags(self._context, _JSON)
+        try:
+            return self.run(commands)
+        finally:
+            self._library.nft_ctx_output_set_flags(self._context, 0)
 
     def run(self, commands: str) -> str:
         """Apply `commands` as one transaction and return what they printed. NftError: nothing was changed."""
