@@ -27,7 +27,6 @@ from agent.engine.engine import Engine
 from agent.host import cgroups, doctor, spawn
 from agent.host.facts import HostFacts
 from agent.host.files import Lock, LockHeld
-from agent.host.findings import Severity
 from agent.ports.network import Networking
 from agent.ports.runtime import Runtime
 from agent.ports.storage import Store
@@ -110,14 +109,10 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     stack.push_async_callback(builder.close)
     await builder.start()
     facts = HostFacts(config.data)
-    severity: Severity = "error" if runtime.info().name == "none" else "info"
-
-    def runtime_finding(problem: str) -> dict[str, str]:
-        return {"code": "runtime", "severity": severity, "title": problem, "detail": "", "next": ""}
 
     async def examine() -> Mapping[str, Any]:
-        problems = [runtime_finding(problem) for problem in runtime.info().problems]
-        return await asyncio.to_thread(report, config, [*problems, *networking.findings()])
+        of_runtime = map(msgspec.structs.asdict, runtime.findings())
+        return await asyncio.to_thread(report, config, [*of_runtime, *networking.findings()])
 
     return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read))
 

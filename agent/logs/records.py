@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["PREFIX_BYTES", "Assembler", "Message", "format_time", "parse_time"]
@@ -28,8 +29,13 @@ Message = tuple[int, bytes, int, bytes]
 
 def parse_time(text: bytes) -> int:
     """Nanoseconds since the epoch of a record's time."""
-    seconds = datetime.strptime(text[:19].decode(), "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return int(seconds.timestamp()) * 1_000_000_000 + int(text[20:29])
+    return _seconds(text[:19]) * 1_000_000_000 + int(text[20:29])
+
+
+@lru_cache(16)
+def _seconds(text: bytes) -> int:
+    """Neighbouring records share their second, and reading it is slow."""
+    return int(datetime.strptime(text.decode(), "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp())
 
 
 def format_time(time_ns: int) -> bytes:

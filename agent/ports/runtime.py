@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent.host.findings import Finding
+
 __all__ = [
     "Device", "ExecSpec", "ExitStatus", "MountSpec", "ProcessSpec", "Resources", "Rlimit", "Runtime", "RuntimeInfo",
     "SandboxSpec", "StatsSample", "StdioSession", "Throttle",
@@ -224,6 +226,9 @@ class Runtime(Protocol):
     """See the module docstring. All methods may raise `wire.errors.MooringError` kinds; NotFound for an unknown id."""
 
     def info(self) -> RuntimeInfo: ...
+    def findings(self) -> Sequence[Finding]:
+        """What the doctor should say about it."""
+        ...
 
     async def create(self, spec: SandboxSpec) -> int:
         """Make the container, not yet running its process; return the init's host pid. Attach works from here on.

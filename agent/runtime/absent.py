@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+from agent.host.findings import Finding
 from agent.ports.runtime import (
     ExecSpec,
     ExitStatus,
@@ -43,6 +44,9 @@ class AbsentRuntime:
             apparmor=False,
             problems=(self._reason,),
         )
+
+    def findings(self) -> list[Finding]:
+        return [Finding(code="no-runtime", severity="error", title="Containers cannot run", detail=self._reason)]
 
     def _refuse(self) -> NoReturn:
         raise Unavailable(f"this host cannot run containers: {self._reason}")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.host.findings import Finding
 from agent.ports.runtime import (
     ExecSpec,
     ExitStatus,
@@ -96,6 +97,10 @@ class FakeRuntime:
             apparmor=False,
             problems=("containers are simulated: nothing they do is real",),
         )
+
+    def findings(self) -> list[Finding]:
+        """See the port."""
+        return [Finding(code="fake-runtime", severity="info", title="Containers on this host are simulated")]
 
     # containers
 

@@ -17,7 +17,6 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -25,6 +24,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from agent.host import cgroups, files, kernel, pidfds, spawn
+from agent.host.findings import Finding
 from agent.ports.runtime import (
     ExecSpec,
     ExitStatus,
@@ -41,6 +41,7 @@ from agent.runtime.container import Container, Record, own_directories
 from agent.runtime.execs import Exec, kill_leftovers
 from agent.runtime.failures import create_error, said
 from agent.runtime.monitor import BundleFiles, CreateFailed, Started, monitor_argv, run_create
+from agent.runtime.report import find_findings
 from agent.runtime.spec import build_config, build_resources
 from agent.runtime.stats import read_stats
 from wire.errors import Conflict, Internal, NotFound, Timeout
@@ -59,7 +60,7 @@ class OciRuntime:
 
     def __init__(
         self, programs: Programs, layout: cgroups.Layout, *, root: Path, seccomp_cache: Path, cgroup_parent: str,
-        problems: Sequence[str] = (),
+        mounted: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._programs = programs
         self._layout = layout
@@ -75,7 +76,7 @@ class OciRuntime:
         self._argv = (programs.runtime.path, "--root", str(root))
         self._filters = seccomp.FilterCache(seccomp_cache, _toolchain(programs))
         self._sections: dict[tuple[str, tuple[str, ...]], tuple[seccomp.Section | None, str]] = {}
-        self._problems = tuple(problems)
+        self._mounted = mounted
         # conmon makes a terminal's console socket there: the path must fit a socket address.
         self._socket_directory = str(root) if len(str(root)) < _SOCKET_DIRECTORY_LIMIT else "/run"
         memory = layout.directory("memory", "/")
@@ -90,25 +91,18 @@ class OciRuntime:
         """
         spawn.become_subreaper()
         layout = cgroups.read_layout()
-        problems: list[str] = []
+        mounted: tuple[str, ...] = ()
         usable = True
         if choice in ("auto", "crun") and cgroups.leftover_controllers(layout):
             mounted, refused = cgroups.mount_leftovers(layout)
-            if mounted:
-                problems.append(f"mounted cgroup v1 controllers for crun: {', '.join(mounted)}")
-                layout = cgroups.read_layout()
+            layout = cgroups.read_layout()
             usable = not refused
         programs = await find_programs(choice, crun_usable=usable)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(
             programs, layout, root=root, seccomp_cache=seccomp_cache, cgroup_parent=cgroup_parent,
-            problems=(*problems, *programs.problems),
+            mounted=mounted,
         )  # fmt: skip
-
-    @property
-    def programs(self) -> Programs:
-        """What was found, for `report`."""
-        return self._programs
 
     def info(self) -> RuntimeInfo:
         """See the port."""
@@ -123,8 +117,12 @@ class OciRuntime:
             cgroup_driver="cgroupfs",
             seccomp=kernel.seccomp_filter_available(),
             apparmor=kernel.apparmor_enabled(),
-            problems=self._problems,
+            problems=self._programs.problems,
         )
+
+    def findings(self) -> list[Finding]:
+        """See the port."""
+        return find_findings(self._programs, self._layout, mounted=self._mounted)
 
     # making
 
