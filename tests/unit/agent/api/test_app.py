@@ -83,9 +83,9 @@ async def read_answer(reader: asyncio.StreamReader, *, head_only: bool = False) 
     if answer.headers.get("transfer-encoding") == "chunked":
         body = b""
         while raw:
-            size, _, raw = raw.partition(b"\r\n")
-            length = int(size, 16)
-            body, raw = body + raw[:length], raw[length + 2 :]
+            digits, _, raw = raw.partition(b"\r\n")
+            size = int(digits, 16)
+            body, raw = body + raw[:size], raw[size + 2 :]
         raw = body
     return Answer(answer.status, answer.headers, raw)
 
@@ -332,9 +332,10 @@ async def test_image_names_keep_their_slashes_and_colons(tmp_path: Path) -> None
 
 
 async def test_a_pull_that_fails_before_it_begins_has_its_own_status(tmp_path: Path) -> None:
-    async def refused() -> AsyncIterator[Any]:
-        raise errors.NotFound("pull access denied for nope")
-        yield
+    async def refused(denied: bool = True) -> AsyncIterator[Any]:
+        if denied:
+            raise errors.NotFound("pull access denied for nope")
+        yield {"status": "Pulling"}
 
     async with running(tmp_path, FakeEngine(image_pull=lambda *_, **__: refused())) as client:
         answer = await client.ask("POST", "/images/create?fromImage=nope&tag=1")

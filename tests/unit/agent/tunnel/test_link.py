@@ -118,7 +118,7 @@ async def test_a_draining_plane_is_dialled_anew_while_old_calls_go_on() -> None:
 
 
 async def test_a_refused_credential_and_a_closed_port_are_told_apart_and_never_end_the_link() -> None:
-    problems = []
+    problems: list[errors.MooringError] = []
 
     async def dialler(accept: Callable[[Stream], None]) -> Session:
         try:
