@@ -165,3 +165,8 @@ class Config:
     def sandboxes(self) -> Path:
         """What is set up for each running container's network, one file each; read after a restart."""
         return self.run / "sandboxes"
+
+    @property
+    def build_run(self) -> Path:
+        """The builder's mounts and small files while it builds."""
+        return self.run / "build"

@@ -105,7 +105,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     )
     stack.push_async_callback(engine.close)
     await engine.start_up()
-    builder = Builder(engine=engine, images=images, state=config.build_cache)
+    builder = Builder(engine=engine, images=images, store=store, state=config.build_cache, run=config.build_run)
     stack.push_async_callback(builder.close)
     await builder.start()
     facts = HostFacts(config.data)

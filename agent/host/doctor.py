@@ -163,12 +163,6 @@ def _networking() -> Iterator[Finding]:
             code="no-nftables", severity="error", title="libnftables is not installed",
             detail="networks and published ports are nftables rules", next="install the package nftables",
         )  # fmt: skip
-    forwarding = Path("/proc/sys/net/ipv4/ip_forward")
-    if forwarding.read_text().strip() != "1":
-        yield Finding(
-            code="no-forwarding", severity="info", title="IPv4 forwarding is off",
-            detail="the agent turns it on at its start",
-        )  # fmt: skip
 
 
 def _library_directories() -> list[Path]:
