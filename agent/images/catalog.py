@@ -49,6 +49,7 @@ class LayerRow(msgspec.Struct, kw_only=True):
     size_bytes: int
     blob: str
     compression: str  # of the blob: "", "gzip", "zstd"
+    tar_bytes: int = 0  # of the uncompressed tar; 0 when it is the blob's own size
     boot_id: str = ""
     forms: tuple[CompressedForm, ...] = ()
 
@@ -292,6 +293,12 @@ class Catalog:
         self._names[str(name)] = image_id
         self._changed()
         return self._store.transaction([Put(_NAMES, str(name), image_id.encode())])
+
+    def set_parent(self, image_id: str, parent: str) -> Awaitable[None]:
+        known = self._images[image_id]
+        known.row = msgspec.structs.replace(known.row, parent=parent)
+        self._changed()
+        return self._store.transaction([Put(_IMAGES, image_id, msgspec.json.encode(known.row))])
 
     def untag(self, names: Iterable[Reference]) -> Awaitable[None]:
         writes: list[Write] = []

@@ -181,12 +181,18 @@ class Content:
                     blob = await self.bulk(self._transcode, blob)
                     lease.add(blob)
                     compression = ""
-                diff_id, unpacked = await self.bulk(self._unpack, blob, compression, expected, on_read)
+                diff_id, size_bytes, tar_bytes = await self.bulk(self._unpack, blob, compression, expected, on_read)
                 lease.add(diff_id)
         finally:
             if not lock.locked():
                 self._unpacking.pop(expected or blob, None)
-        row = LayerRow(size_bytes=unpacked, blob=blob, compression=compression, boot_id=self._boot_id)
+        row = LayerRow(
+            size_bytes=size_bytes,
+            blob=blob,
+            compression=compression,
+            tar_bytes=tar_bytes if compression else 0,
+            boot_id=self._boot_id,
+        )
         return diff_id, row
 
     def new_row(self, size_bytes: int, blob: str) -> LayerRow:
@@ -202,14 +208,23 @@ class Content:
 
     def _unpack(
         self, blob: str, compression: str, expected: str, on_read: Callable[[int], None] | None = None
-    ) -> tuple[str, int]:
+    ) -> tuple[str, int, int]:
+        """(diff id, Docker's size, bytes of the tar)"""
         chunks: Iterable[bytes] = self.blobs.chunks(blob)
         if on_read is not None:
             chunks = _counted(chunks, on_read)
         if compression:
             chunks = prefetch(decompress(chunks))
-        diff_id, unpacked = self.snapshots.unpack(chunks, expected)
-        return diff_id, unpacked.size_bytes
+        tar_bytes = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal tar_bytes
+            for chunk in chunks:
+                tar_bytes += len(chunk)
+                yield chunk
+
+        diff_id, unpacked = self.snapshots.unpack(counted(), expected)
+        return diff_id, unpacked.size_bytes, tar_bytes
 
     def _transcode(self, blob: str) -> str:
         """bzip2 and xz are for reading archives; a layer kept so could not be pushed."""

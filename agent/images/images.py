@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from agent.images.archives import Archives
 from agent.images.catalog import chain_ids
 from agent.images.content import Content
 from agent.images.importing import Importing, name_of
 from agent.images.limits import DEFAULT_LIMITS, Limits
+from agent.images.loading import Loading
 from agent.images.pulling import Pulling
 from agent.images.pushing import Pushing
 from agent.images.registry.endpoints import Endpoints
+from agent.images.registry.login import check_login, inspect_distribution
 from agent.images.roots import Roots
+from agent.images.saving import Saving
 from agent.images.sessions import Sessions
 from agent.images.snapshots import OverlaySnapshotter
 from agent.ports.images import ArchiveStat, Credentials, Image, ImageListener, Progress, Rootfs
@@ -40,12 +44,14 @@ class LocalImages:
     ) -> None:
         self._content = Content(root, store, OverlaySnapshotter(root, limits))
         self._sessions = Sessions()
-        endpoints = Endpoints(insecure_registries, registry_mirrors)
+        self._endpoints = endpoints = Endpoints(insecure_registries, registry_mirrors)
         self._pulling = Pulling(self._content, endpoints, self._sessions, retry_s=retry_s)
         self._pushing = Pushing(self._content, endpoints, self._sessions, retry_s=retry_s)
         self._catalog = self._content.catalog
         self._roots = Roots(self._content)
         self._importing = Importing(self._content)
+        self._loading = Loading(self._content, limits)
+        self._saving = Saving(self._content)
         self._archives = Archives(self._content, limits)
 
     # life
@@ -141,6 +147,18 @@ class LocalImages:
 
     def push(self, repo: str, *, tag: str | None, credentials: Credentials | None = None) -> AsyncIterator[Progress]:
         return self._pushing.push(repo, tag=tag, credentials=credentials)
+
+    def load(self, source: BinaryIO | AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
+        return self._loading.load(source, quiet=quiet)
+
+    def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        return self._saving.save(refs)
+
+    async def check_login(self, credentials: Credentials) -> str:
+        return await check_login(self._sessions.get(), self._endpoints, credentials)
+
+    async def distribution(self, ref: str, credentials: Credentials | None = None) -> dict[str, object]:
+        return await inspect_distribution(self._sessions.get(), self._endpoints, ref, credentials)
 
     # making images
     async def import_tar(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
 
 from agent.ports.images import Progress
 
-__all__ = ["Emit", "Meter", "aux", "human_size", "message", "status", "transfer"]
+__all__ = ["Emit", "Meter", "aux", "from_thread", "human_size", "message", "status", "transfer"]
 
 Emit = Callable[[Progress], None]
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -54,6 +55,16 @@ def _bar(current: int, total: int) -> str:
         return f"{human_size(current):>8}"
     done = min(int(current / total * 100) // 2, _BAR)
     return f"[{'=' * done}>{' ' * (_BAR - done)}] {human_size(current):>8}/{human_size(total)}"
+
+
+def from_thread(emit: Emit) -> Emit:
+    """`emit`, callable from another thread. Made on the event loop."""
+    loop = asyncio.get_running_loop()
+
+    def hand_on(line: Progress) -> None:
+        loop.call_soon_threadsafe(emit, line)
+
+    return hand_on
 
 
 class Meter:

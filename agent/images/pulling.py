@@ -19,7 +19,7 @@ from agent.images.catalog import CompressedForm, LayerRow, Lease
 from agent.images.configs import parse_config
 from agent.images.content import Content, write_all
 from agent.images.platforms import HOST, WantedPlatform, choose_manifest, parse_platform
-from agent.images.progress import Emit, Meter, message, status, transfer
+from agent.images.progress import Emit, Meter, from_thread, message, status, transfer
 from agent.images.registry.client import Fetched, RegistryClient, connect
 from agent.images.registry.endpoints import Endpoints
 from agent.images.registry.errors import RegistryError, Unreachable, pull_error
@@ -237,7 +237,7 @@ class Pulling:
             async with self._slots:
                 await self._download(client, target, blob, emit)
         emit(status(layer, "Download complete"))
-        meter = Meter(self._from_thread(emit), layer, "Extracting", blob.size_bytes)
+        meter = Meter(from_thread(emit), layer, "Extracting", blob.size_bytes)
         lease = content.catalog.new_lease()
         try:
             _, row = await content.unpack_blob(blob.digest, lease, diff_id, on_read=meter.add)
@@ -252,15 +252,6 @@ class Pulling:
         emit(transfer(layer, "Extracting", blob.size_bytes, blob.size_bytes))
         emit(status(layer, "Pull complete"))
         return row
-
-    @staticmethod
-    def _from_thread(emit: Emit) -> Emit:
-        loop = asyncio.get_running_loop()
-
-        def hand_on(line: Progress) -> None:
-            loop.call_soon_threadsafe(emit, line)
-
-        return hand_on
 
     async def _download(self, client: RegistryClient, target: Reference, blob: Blob, emit: Emit) -> None:
         """Bring the blob to disk, checked. A cut connection goes on where it broke off; refusals are final."""

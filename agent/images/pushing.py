@@ -19,7 +19,7 @@ from agent.images.blobs import digest_of
 from agent.images.catalog import CompressedForm, LayerRow
 from agent.images.compression import gzip_chunks, prefetch
 from agent.images.content import Content
-from agent.images.progress import Emit, Meter, aux, message, status
+from agent.images.progress import Emit, Meter, aux, from_thread, message, status
 from agent.images.registry.client import connect
 from agent.images.registry.endpoints import Endpoints
 from agent.images.registry.errors import RegistryError, Unreachable, push_error
@@ -185,7 +185,7 @@ class Pushing:
         upload = upload or await uploads.begin()
         if upload is None:
             raise Internal("the registry mounted a blob that was not asked for")
-        counted = _Outgoing(row, self._content, Meter(_from_thread(emit), layer, "Pushing", row.size_bytes))
+        counted = _Outgoing(row, self._content, Meter(from_thread(emit), layer, "Pushing", row.size_bytes))
         upload = await uploads.send(upload, stream_blocking(counted.chunks()))
         form = counted.form()
         await uploads.finish(upload, form.digest)
@@ -253,15 +253,6 @@ def _other_repository(form: CompressedForm, target: Reference) -> Reference | No
         if reference.domain == target.domain and reference.path != target.path:
             return reference
     return None
-
-
-def _from_thread(emit: Emit) -> Emit:
-    loop = asyncio.get_running_loop()
-
-    def hand_on(line: Progress) -> None:
-        loop.call_soon_threadsafe(emit, line)
-
-    return hand_on
 
 
 def _short(diff_id: str) -> str:

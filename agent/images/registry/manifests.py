@@ -11,8 +11,8 @@ from wire.errors import Invalid, Unsupported
 from wire.refs import is_digest
 
 __all__ = [
-    "ACCEPT", "CONFIG_TYPES", "DOCKER_CONFIG", "DOCKER_INDEX", "DOCKER_LAYER", "DOCKER_MANIFEST", "OCI_INDEX",
-    "OCI_LAYER", "OCI_MANIFEST", "Blob", "Index", "Manifest", "build_manifest", "media_type_of",
+    "ACCEPT", "CONFIG_TYPES", "DOCKER_CONFIG", "DOCKER_INDEX", "DOCKER_LAYER", "DOCKER_MANIFEST", "OCI_CONFIG",
+    "OCI_INDEX", "OCI_LAYER", "OCI_MANIFEST", "Blob", "Index", "Manifest", "build_manifest", "media_type_of",
     "parse_manifest",
 ]  # fmt: skip
 
