@@ -114,7 +114,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
         of_runtime = map(msgspec.structs.asdict, runtime.findings())
         return await asyncio.to_thread(report, config, [*of_runtime, *networking.findings()])
 
-    return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read))
+    return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read, scratch=config.tmp))
 
 
 async def _open_runtime(config: Config) -> Runtime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,9 +16,10 @@ __all__ = ["Backends"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """`doctor` examines the host (takes a moment); `facts` reads its load (cheap)."""
+    """`doctor` examines the host (takes a moment); `facts` reads its load (cheap); `scratch` is for what is fetched."""
 
     engine: Engine
     builder: Builder
     doctor: Callable[[], Awaitable[Mapping[str, Any]]]
     facts: Callable[[], Mapping[str, Any]]
+    scratch: Path

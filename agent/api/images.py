@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.api.backends import Backends
 from agent.api.credentials import parse_registry_auth
+from agent.api.import_source import import_from_url
 from agent.api.request import Request
 from agent.api.shapes import adapt_image, adapt_images
 from wire import errors
@@ -70,16 +71,22 @@ async def create(backends: Backends, request: Request) -> None:
             credentials=parse_registry_auth(request.header("x-registry-auth")),
         )
     else:
-        if request.text("fromSrc") != "-":
-            raise errors.Unsupported("importing from a URL is not offered by this engine: send the archive itself")
-        progress = await backends.engine.image_import(
-            request.body_stream(),
-            repo=request.text("repo"),
-            tag=tag_,
-            changes=list(request.texts("changes")),
-            message=request.text("message"),
-            platform=platform,
-        )
+
+        async def import_(source: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+            return await backends.engine.image_import(
+                source,
+                repo=request.text("repo"),
+                tag=tag_,
+                changes=list(request.texts("changes")),
+                message=request.text("message"),
+                platform=platform,
+            )
+
+        from_ = request.text("fromSrc")
+        if from_ == "-":
+            progress = await import_(request.body_stream())
+        else:
+            progress = import_from_url(from_, backends.scratch, import_)
     await request.stream_json(progress, eager=False)
 
 

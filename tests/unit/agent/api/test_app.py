@@ -16,10 +16,11 @@ import websockets.asyncio.client
 
 from agent.api.app import Api
 from agent.api.backends import Backends
+from agent.api.import_source import import_from_url
 from agent.ports.runtime import ExitStatus
 from tests.fakes.engine import FakeEngine, FakeSession
 from wire import errors
-from wire.net.server import serve, unix_listener
+from wire.net.server import serve, tcp_listener, unix_listener
 from wire.stdcopy import frame
 
 TOO_OLD = (
@@ -95,7 +96,7 @@ async def running(tmp_path: Path, engine: FakeEngine, builder: Any = None) -> As
     async def doctor() -> dict[str, Any]:
         return {"ok": True, "findings": []}
 
-    backends = Backends(engine=engine, builder=builder, doctor=doctor, facts=lambda: {"cpus": 2})  # type: ignore[arg-type]
+    backends = Backends(engine=engine, builder=builder, doctor=doctor, facts=lambda: {"cpus": 2}, scratch=tmp_path)  # type: ignore[arg-type]
     async with serve(Api(backends), [unix_listener(tmp_path / "api.sock")], grace_s=0.5):
         yield Client(tmp_path / "api.sock")
 
@@ -455,3 +456,23 @@ async def test_numbered_events_carry_the_container_as_it_is(tmp_path: Path) -> N
         answer = await client.ask("GET", "/mooring/v1/events?after=7")
     lines = [json.loads(line) for line in answer.body.splitlines()]
     assert [(line["seq"], line["container"]) for line in lines] == [(8, {"Id": "a"}), (9, None)]
+
+
+async def test_an_import_by_url_fetches_the_archive_and_leaves_nothing(tmp_path: Path) -> None:
+    async def file_server(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"7")]})
+        await send({"type": "http.response.body", "body": b"archive"})
+
+    async def import_(source: AsyncIterator[bytes], **_: Any) -> AsyncIterator[Any]:
+        return items({"status": b"".join([piece async for piece in source]).decode()})
+
+    scratch = tmp_path / "scratch"
+    listener = tcp_listener("127.0.0.1", 0)
+    address = f"127.0.0.1:{listener.socket.getsockname()[1]}"
+    async with serve(file_server, [listener], grace_s=0.1):
+        lines = [line async for line in import_from_url(address, scratch, import_)]
+    assert lines == [{"status": f"Downloading from http://{address}"}, {"status": "archive"}]
+    assert not list(scratch.iterdir())
+    with pytest.raises(errors.Internal, match="connection refused"):
+        await anext(import_from_url("http://127.0.0.1:1/x", scratch, import_))
+    assert not list(scratch.iterdir())
