@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
 
     purge = commands.add_parser("purge", parents=[data], help="take everything of a stopped agent off this host")
-    purge.add_argument("--run", type=Path, default=Path(), dest="run_directory")
+    purge.add_argument("--run", type=Path, default=Path(), dest="run_directory", help="as given to `run`")
+    purge.add_argument("--instance", default="", help="as given to `run`")
     purge.add_argument("--yes", action="store_true", help="really: containers, images and volumes are deleted")
     purge.set_defaults(command=_purge)
     return parser
@@ -124,7 +125,7 @@ def _purge(options: argparse.Namespace) -> int:
 
     from agent.purge import purge
 
-    left = asyncio.run(purge(Config(data=options.data, run=options.run_directory)))
+    left = asyncio.run(purge(Config(data=options.data, run=options.run_directory, instance=options.instance)))
     for what in left:
         print(f"left: {what}", file=sys.stderr)
     return 1 if left else 0
