@@ -320,10 +320,10 @@ class _Reader:
             if key.startswith(_XATTR)
         }
         kind_flag = header.type
-        if kind_flag in (tarfile.AREGTYPE, tarfile.CONTTYPE):
-            kind_flag = tarfile.REGTYPE
-        if kind_flag == tarfile.REGTYPE and name.endswith("/"):
+        if kind_flag == tarfile.AREGTYPE and name.endswith("/"):
             kind_flag = tarfile.DIRTYPE
+        elif kind_flag in (tarfile.AREGTYPE, tarfile.CONTTYPE):
+            kind_flag = tarfile.REGTYPE
         regular = kind_flag == tarfile.REGTYPE
         uid, gid = _integer(pax, "uid", header.uid), _integer(pax, "gid", header.gid)
         digest = header_hash(
