@@ -300,7 +300,7 @@ class TarReader:
             entry.minor = number(minor, "device", position)
         if not (0 <= entry.uid < 0xFFFF_FFFF and 0 <= entry.gid < 0xFFFF_FFFF):
             raise self._bad("owner is out of range", position)
-        if not -(1 << 62) < entry.mtime_ns < 1 << 62:
+        if not -(1 << 63) < entry.mtime_ns < 1 << 63:
             raise self._bad("time is out of range", position)
         if pax:
             xattrs = {key[len(_XATTR) :]: value for key, value in pax.items() if key.startswith(_XATTR)}
