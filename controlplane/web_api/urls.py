@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from controlplane.accounts.access import Action
 from controlplane.web_api.views.accounts import TokenListView, TokenView, UserListView, UserView
 from controlplane.web_api.views.agents import EnrollView
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from controlplane.web_api.views.containers import (
     ContainerActionView,
     ContainerListView,

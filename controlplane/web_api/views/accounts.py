@@ -24,7 +24,7 @@ from controlplane.web_api.serializers.accounts import (
 )
 from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged
 from controlplane.web_api.shapes.jobs import token_dict, user_dict
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from wire.errors import Forbidden, NotFound
 
 __all__ = ["TokenListView", "TokenView", "UserListView", "UserView"]

@@ -15,7 +15,7 @@ from controlplane.accounts.actor import Actor, Principal
 from controlplane.audit.actions import record
 from controlplane.fleet.actions import enroll
 from controlplane.web_api.authentication import client_address
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from wire.errors import Forbidden
 
 __all__ = ["EnrollView"]

@@ -33,7 +33,7 @@ from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text
 from controlplane.web_api.shapes.containers import container_dicts
 from controlplane.web_api.shapes.hosts import HostRefs
 from controlplane.web_api.shapes.jobs import job_dict
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from controlplane.workloads.selectors import SORTS, get_container, list_containers, state_facets
 from controlplane.workloads.terminals import issue_ticket
 from wire.errors import Unavailable

@@ -26,7 +26,7 @@ from controlplane.web_api.serializers.hosts import (
 )
 from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text_parameters
 from controlplane.web_api.shapes.hosts import HostRefs, enrolment_dict, host_dicts
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 
 __all__ = ["EnrolmentListView", "EnrolmentView", "HostListView", "HostView"]
 

@@ -27,7 +27,7 @@ from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text
 from controlplane.web_api.shapes.hosts import HostRefs
 from controlplane.web_api.shapes.jobs import audit_dict, job_dict
 from controlplane.web_api.shapes.overview import overview_dict
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from wire.errors import Invalid
 
 __all__ = [

@@ -27,7 +27,7 @@ from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text
 from controlplane.web_api.shapes.containers import event_dict, image_dict, network_dicts, volume_dicts
 from controlplane.web_api.shapes.hosts import HostRefs
 from controlplane.web_api.shapes.jobs import job_dict
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from controlplane.workloads.selectors import list_events, list_images, list_networks, list_volumes
 
 __all__ = [

@@ -26,7 +26,7 @@ from controlplane.web_api.serializers.accounts import (
     SetupStateSerializer,
 )
 from controlplane.web_api.shapes.jobs import session_dict
-from controlplane.web_api.views.base import ApiView
+from controlplane.web_api.views.api_view import ApiView
 from wire.errors import Invalid, MooringError, Unauthenticated
 
 __all__ = ["SessionView", "SetupView"]
