@@ -62,8 +62,8 @@ class FakeEngine:
         state = container["State"]
         status = {"running": "Up 1 second", "exited": f"Exited ({container['ExitCode']}) 1 second ago"}
         return {
-            "Id": container["Id"], "Names": [f"/{container['Name']}"], "Image": container["Image"], "ImageID": "sha256:1",
-            "Command": "sh", "Created": 1700000000, "Ports": [], "Labels": container["Labels"], "State": state,
+            "Id": container["Id"], "Names": [f"/{container['Name']}"], "Image": container["Image"],
+            "ImageID": "sha256:1", "Command": "sh", "Created": 1700000000, "Ports": [], "Labels": container["Labels"], "State": state,
             "Status": status.get(state, "Created"), "HostConfig": {"NetworkMode": "default"},
             "NetworkSettings": {"Networks": {"bridge": {}}}, "Mounts": [],
         }  # fmt: skip
@@ -105,7 +105,7 @@ class FakeEngine:
         container, verb = self.find(match[1]), (match[2] or "").strip("/")
         if method == "DELETE":
             if container["State"] == "running" and query.get("force") != "1":
-                raise Answer(409, f"cannot remove container \"/{container['Name']}\": container is running")
+                raise Answer(409, f'cannot remove container "/{container["Name"]}": container is running')
             del self.containers[container["Id"]]
             self._done("remove")
             self.emit("destroy", container)
@@ -128,7 +128,7 @@ class FakeEngine:
         image = body.get("Image") or ""
         if f"{image}:latest" not in self.images and image not in self.images:
             raise Answer(404, f"No such image: {image}:latest")
-        name = name or f"made_{len(self.containers)}"
+        name = name or f"made_{self.effects['create']}"
         if any(container["Name"] == name for container in self.containers.values()):
             raise Answer(409, f'Conflict. The container name "/{name}" is already in use.')
         self._done("create")
@@ -319,5 +319,3 @@ async def _stream(send: Send, chunks: AsyncIterator[bytes]) -> None:
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
