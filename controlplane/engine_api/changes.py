@@ -63,16 +63,17 @@ async def checked_body(request: Request) -> bytes:
 async def run_as_job(request: Request) -> None:
     """Submit, wait for the end, answer with what the host answered. The client going away leaves the job alone."""
     body = await checked_body(request)
-    job = await in_thread(_submit, request, body, None)
+    uid = uuid.uuid4()
 
-    async def answer() -> int:
-        outcome = await waiter().wait(job.uid)
-        return await _answer_outcome(request, outcome)
+    async def answer(ended: asyncio.Event) -> int:
+        return await _answer_outcome(request, await waiter().wait(uid, ended))
 
-    await until_disconnect(request, answer())
+    with waiter().listening(uid) as ended:
+        await in_thread(_submit, request, body, uid)
+        await until_disconnect(request, answer(ended))
 
 
-def _submit(request: Request, body: bytes, streamed_by: str | None) -> Job:
+def _submit(request: Request, body: bytes, uid: uuid.UUID, streamed_by: str | None = None) -> Job:
     route, environment = request.match.route, request.environment
     target = request_target(request)
     stored: dict[str, Any] = {}
@@ -94,6 +95,7 @@ def _submit(request: Request, body: bytes, streamed_by: str | None) -> Job:
         host_name=environment.host_name,
         request_id=request.request_id,
         streamed_by=streamed_by,
+        uid=uid,
     )
 
 
@@ -120,7 +122,7 @@ async def run_streamed(request: Request) -> None:
     The agent sees the same operation key, but nobody asks again: the input is gone with its client. Should this process
     die, the sweeper ends the job as interrupted.
     """
-    job = await in_thread(_submit, request, b"", worker_name())
+    job = await in_thread(_submit, request, b"", uuid.uuid4(), worker_name())
     lost = threading.Event()
     leases.hold(job.uid, lost)
     try:

@@ -41,15 +41,17 @@ def submit(
     detail: str = "",
     streamed_by: str | None = None,
     retry_of: Job | None = None,
+    uid: uuid.UUID | None = None,
 ) -> Job:
     """Write the job and its audit entry in one transaction; on commit, tell a worker (by id only).
 
-    The caller has authorised. `streamed_by` names the process that will carry it out itself: the row starts as
-    running and no message is sent.
+    The caller has authorised. `uid` lets the caller listen for the job's end before it exists. `streamed_by` names the
+    process that will carry it out itself: the row starts as running and no message is sent.
     """
     organisation_id: uuid.UUID = target.organisation_id or actor.organisation_id
     with transaction.atomic():
         job = Job(
+            uid=uid or uuid.uuid4(),
             organisation_id=organisation_id,
             kind=kind,
             title=title[:300],
@@ -78,18 +80,15 @@ def submit(
 
 def claim(uid: uuid.UUID, worker: str) -> Job | None:
     """Take a queued job for `worker`; None when it is gone, taken or ended (a late or doubled message)."""
-    with transaction.atomic():
-        taken = Job.objects.filter(uid=uid, state=JobState.QUEUED).update(
-            state=JobState.RUNNING,
-            worker=worker,
-            lease_until=_lease_end(),
-            epoch=F("epoch") + 1,
-            attempts=F("attempts") + 1,
-            started_at=now(),
-        )
-        if not taken:
-            return None
-        return Job.objects.get(uid=uid)
+    taken = Job.objects.filter(uid=uid, state=JobState.QUEUED).update(
+        state=JobState.RUNNING,
+        worker=worker,
+        lease_until=_lease_end(),
+        epoch=F("epoch") + 1,
+        attempts=F("attempts") + 1,
+        started_at=now(),
+    )
+    return Job.objects.filter(uid=uid, worker=worker).first() if taken else None
 
 
 def renew_leases(worker: str, uids: Sequence[uuid.UUID]) -> set[uuid.UUID]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
 
-from controlplane.jobs.choices import ENDED
+from controlplane.jobs.choices import ENDED, JobState
 from controlplane.jobs.models import Job
 from controlplane.jobs.selectors import find_outcome
 from controlplane.jobs.sweeping import redispatch_if_lost
+from controlplane.kernel.clock import now
 from controlplane.kernel.database import in_thread
 from controlplane.kernel.news import Hint
 
@@ -38,35 +40,39 @@ class JobWaiter:
             for event in self._waiting.get(str(hint.get("id")), ()):
                 event.set()
 
-    async def wait(self, uid: uuid.UUID) -> dict[str, Any]:
-        """Return `{state, result, error}` when the job has ended. Cancelling the wait leaves the job alone."""
+    @contextlib.contextmanager
+    def listening(self, uid: uuid.UUID) -> Iterator[asyncio.Event]:
+        """Listen for the job's end inside the block; begin before the job is submitted, and no hint is missed."""
         event = asyncio.Event()
         key = str(uid)
         self._waiting.setdefault(key, set()).add(event)
         try:
-            while True:
-                with contextlib.suppress(DatabaseError):
-                    outcome = await in_thread(self._look, uid)
-                    if outcome is not None:
-                        return outcome
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), REREAD_S)
-                event.clear()
+            yield event
         finally:
             events = self._waiting[key]
             events.discard(event)
             if not events:
                 del self._waiting[key]
 
+    async def wait(self, uid: uuid.UUID, event: asyncio.Event) -> dict[str, Any]:
+        """Return `{state, result, error}` when the job has ended. Cancelling the wait leaves the job alone."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), REREAD_S)
+            event.clear()
+            with contextlib.suppress(DatabaseError):
+                outcome = await in_thread(self._look, uid)
+                if outcome is not None:
+                    return outcome
+
     @staticmethod
     def _look(uid: uuid.UUID) -> dict[str, Any] | None:
         outcome = find_outcome(uid)
         if outcome is None:
             job = Job.objects.filter(uid=uid).defer("request").first()
-            if job is not None and job.state == "queued" and job.dispatched_at is not None:
-                from controlplane.kernel.clock import now
-
-                if (now() - job.dispatched_at).total_seconds() > settings.MOORING_JOB_REDISPATCH_S:
+            if job is not None and job.state == JobState.QUEUED and job.dispatched_at is not None:
+                waited_s = (now() - job.dispatched_at).total_seconds()
+                if waited_s > settings.MOORING_JOB_REDISPATCH_S:
                     redispatch_if_lost(job)
         return outcome
 

@@ -153,6 +153,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
+# A worker thread keeps its SQLite connection from job to job; with PostgreSQL it goes back to the pool.
+CELERY_DB_REUSE_MAX = 10_000 if DATABASES["default"]["ENGINE"].endswith("sqlite3") else None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Redelivery of an unacknowledged message; the sweeper is much quicker, and a job is done once whatever arrives.
     "visibility_timeout": 6 * 3600,
@@ -175,6 +177,8 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.channels": {"level": "WARNING"},
-        "celery": {"level": os.environ.get("MOORING_LOG_LEVEL", "INFO")},
+        "celery.app.trace": {"level": "WARNING"},  # a line for each task would be two for each job
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }

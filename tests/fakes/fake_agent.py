@@ -63,8 +63,8 @@ class FakeEngine:
         status = {"running": "Up 1 second", "exited": f"Exited ({container['ExitCode']}) 1 second ago"}
         return {
             "Id": container["Id"], "Names": [f"/{container['Name']}"], "Image": container["Image"],
-            "ImageID": "sha256:1", "Command": "sh", "Created": 1700000000, "Ports": [], "Labels": container["Labels"], "State": state,
-            "Status": status.get(state, "Created"), "HostConfig": {"NetworkMode": "default"},
+            "ImageID": "sha256:1", "Command": "sh", "Created": 1700000000, "Ports": [], "Labels": container["Labels"],
+            "State": state, "Status": status.get(state, "Created"), "HostConfig": {"NetworkMode": "default"},
             "NetworkSettings": {"Networks": {"bridge": {}}}, "Mounts": [],
         }  # fmt: skip
 
