@@ -46,6 +46,8 @@ _MAX_HEAD_BYTES: Final = 256 * 1024
 _MAX_BODY_BYTES: Final = 1024 * 1024
 _INBOX_BYTES: Final = 256 * 1024
 _LINGER_S: Final = 2.0
+_HEAD_S: Final = 30.0
+"""How long a request's head may take from its first byte: a client that drips it must not hold a connection."""
 _HALF_CLOSED_S: Final = 15.0
 """How long an answer may take after the client's FIN on TCP, where a half-close and a client that went away look alike
 until something is written. A unix socket tells them apart."""
@@ -81,9 +83,11 @@ class HijackProtocol(HttpToolsProtocol):
         self._in_message = False
         self._line = b""
         self._patience: asyncio.TimerHandle | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
+        self._await_head(self.timeout_keep_alive)
         self.app_state = {**self.app_state, "peer": peer_of(transport, self._listener)}
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -100,7 +104,21 @@ class HijackProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_message = True
+        self._await_head(_HEAD_S)
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _await_head(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._head_timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -110,11 +128,13 @@ class HijackProtocol(HttpToolsProtocol):
         if self._in_message or self._answering:
             super().data_received(data)
             return
-        if self._line:
-            data = self._line + data
-            self._line = b""
+        known, self._line = self._line, b""
+        data = known + data
         line_end = data.find(b"\n")
         if line_end < 0 and len(data) < _MAX_LINE_BYTES and _may_hijack(data):
+            if not known:
+                self._unset_keepalive_if_required()
+                self._await_head(_HEAD_S)
             self._line = data
         elif line_end >= 0 and hijacks(data[: line_end + 1]):
             self._hand_over(data)
@@ -123,6 +143,7 @@ class HijackProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()
+        self._stop_waiting()
         if self._patience is not None:
             self._patience.cancel()
         super().connection_lost(exc)
@@ -138,6 +159,7 @@ class HijackProtocol(HttpToolsProtocol):
 
     def _hand_over(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        self._stop_waiting()
         self.connections.discard(self)
         connection = HijackConnection(
             cast(App, self.app), self.server_state, self.app_state, root_path=self.root_path, loop=self.loop
@@ -192,7 +214,7 @@ class HijackConnection(asyncio.Protocol):
         self._writable.set()
         self._reading_paused = self._got_eof = self._lost = False
         self._started = self._accepted = self._answered = self._closing = False
-        self._linger: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # for the request's arrival, later for the lingering close
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -202,12 +224,13 @@ class HijackConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._server_state.connections.add(cast(Any, self))
+        self._timer = self._loop.call_later(_HEAD_S, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._server_state.connections.discard(cast(Any, self))
-        if self._linger is not None:
-            self._linger.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._writable.set()
         self._put({"type": "websocket.disconnect", "code": 1006})
 
@@ -273,6 +296,8 @@ class HijackConnection(asyncio.Protocol):
 
     # the application's side
     def _start(self, request: _RequestReader) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         raw_path, _, query = request.target.partition(b"?")
         path = urllib.parse.unquote(raw_path.decode("ascii", "replace"))
         scope: Scope = {
@@ -393,7 +418,7 @@ class HijackConnection(asyncio.Protocol):
         if self._reading_paused:
             self._reading_paused = False
             self._transport.resume_reading()
-        self._linger = self._loop.call_later(_LINGER_S, self._transport.close)
+        self._timer = self._loop.call_later(_LINGER_S, self._transport.close)
 
 
 def _head(status: int, headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -369,3 +369,26 @@ async def test_stopping_ends_streams_at_once_and_lets_work_finish(app: App, tmp_
     assert await stream_reader.read() == b""
     slow.close()
     stream.close()
+
+
+@pytest.mark.parametrize("dripped", [b"", b"POST /", b"GET /x HTTP/1.1\r\nHos", ATTACH + b"X: "])
+async def test_a_client_that_never_finishes_its_request_is_cut(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dripped: bytes
+) -> None:
+    monkeypatch.setattr("wire.net.hijack._HEAD_S", 0.05)
+    path = tmp_path / "s"
+    async with serve(app, [unix_listener(path)], grace_s=0.5, keep_alive_s=0):
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        dripping = asyncio.create_task(_drip(writer, dripped))
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        dripping.cancel()
+        writer.close()
+    assert not app.scopes
+
+
+async def _drip(writer: asyncio.StreamWriter, first: bytes) -> None:
+    writer.write(first)
+    while first:
+        await asyncio.sleep(0.01)
+        writer.write(b"x")
