@@ -102,13 +102,13 @@ class Kernel:
         _write_sysctl(f"ipv4/conf/{name}/route_localnet", "1")
         return owned
 
-    def remove_link(self, name: str) -> None:
-        """Delete a link of the host; safe to repeat."""
+    def remove_links(self, names: Collection[str]) -> list[str]:
+        """Delete those of these links that are there; return which were."""
         route = self._worker.route()
-        known = links.find_link(route, name)
-        if known is not None:
-            with contextlib.suppress(FileNotFoundError):
-                _request_gone(route, links.delete_link(known.index, name))
+        found = [link for name in names if (link := links.find_link(route, name)) is not None]
+        for link in found:
+            _request_gone(route, links.delete_link(link.index, link.name))
+        return [link.name for link in found]
 
     def enable_forwarding(self, *, ipv6: bool) -> None:
         """Let the host forward, as Docker does; left alone when it already does."""
@@ -176,7 +176,9 @@ class Kernel:
         finally:
             os.close(netns)
         try:
-            if plug.isolated and plug.host_link:
+            # With bridge netfilter the forward chain keeps the ports apart, and isolation would also stop translated
+            # packets, which it turns round inside the bridge.
+            if plug.isolated and plug.host_link and not _bridge_netfilter():
                 self._set_port(plug.host_link, isolated=True)
             with namespaces.inside_netns(plug.netns), NetlinkSocket() as inside:
                 self._configure(inside, plug)
@@ -285,6 +287,11 @@ class Kernel:
                 _request_gone(route, links.delete_link(link.index, link.name))
                 removed.append(link.name)
         return removed
+
+
+def _bridge_netfilter() -> bool:
+    path = _SYSCTL / "bridge/bridge-nf-call-iptables"
+    return path.exists() and path.read_text().strip() == "1"
 
 
 def _prefix_len(subnet: str) -> int:

@@ -20,6 +20,7 @@ from agent.network.networks import Networks, rules_of
 from agent.network.publishing import HostPorts, Reservation
 from agent.network.resolver import Resolvers
 from agent.network.sandbox import Attachment, Sandbox, load_records
+from agent.network.sweeping import Sweeper
 from agent.network.worker import Worker
 from agent.network.zone import Zone
 from agent.ports.network import (
@@ -60,6 +61,7 @@ class LinuxNetworking:
         self._zone = Zone()
         self._resolvers = Resolvers(self._zone, self._worker)
         self._sandboxes: dict[str, Sandbox] = {}
+        self._sweeper = Sweeper(self._worker, self._kernel)
         self._findings: list[Finding] = []
         self._unusable: list[Finding] = []
         self._started = False
@@ -132,6 +134,7 @@ class LinuxNetworking:
                 await reservation.held.wait_closed()
         for sandbox in self._sandboxes.values():
             sandbox.close_counters()
+        await self._sweeper.close()
         await self._resolvers.close()
         await self._worker.close()
 
@@ -168,7 +171,7 @@ class LinuxNetworking:
             await self._networks.keep(definition)
         except BaseException:
             if definition.link and definition.owns_link:
-                await self._worker.run(self._kernel.remove_link, definition.link)
+                await self._worker.run(self._kernel.remove_links, [definition.link])
             raise
         return definition.public
 
@@ -195,7 +198,7 @@ class LinuxNetworking:
         commands = firewall.bridge_elements(self._config.nft_table, rules_of(definition), verb="delete")
         self._apply_leniently(commands)
         if definition.owns_link:
-            self._kernel.remove_link(definition.link)
+            self._kernel.remove_links([definition.link])
 
     def _apply_leniently(self, commands: Iterable[str]) -> None:
         """Take elements away; when somebody flushed our table they are away already."""
@@ -370,6 +373,8 @@ class LinuxNetworking:
             for network_id, item in sandbox.attachments.items():
                 self._zone.remove(container_id, network_id)
                 self._joining.release(item.endpoint)
+                if item.host_link:
+                    self._sweeper.expect(item.host_link)
             sandbox.file.unlink(missing_ok=True)
             del self._sandboxes[container_id]
 
