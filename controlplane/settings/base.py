@@ -104,7 +104,16 @@ WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
 STATIC_ROOT = FRONTEND_DIST if FRONTEND_DIST.is_dir() else None
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$"
-WHITENOISE_ADD_HEADERS_FUNCTION = "controlplane.kernel.requests.add_static_headers"
+
+
+def _add_static_headers(headers: Any, path: str, url: str) -> None:
+    """WhiteNoise wants the function itself, and what it needs cannot be imported before the settings are there."""
+    from controlplane.kernel.requests import add_static_headers
+
+    add_static_headers(headers, path, url)
+
+
+WHITENOISE_ADD_HEADERS_FUNCTION = _add_static_headers
 
 # --- time and words --------------------------------------------------------------------------------------------------
 USE_TZ = True

