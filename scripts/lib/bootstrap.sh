@@ -43,7 +43,7 @@ is_root() { [ "$(id -u)" = 0 ]; }
 missing_packages() {
     local package
     for package in "$@"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
+        [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *'ok installed' ]] || echo "$package"
     done
 }
 
