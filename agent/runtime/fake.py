@@ -81,6 +81,7 @@ class FakeRuntime:
         self.create_failures = dict(create_failures or {})
         self._pace = pace
         self._containers: dict[str, _Container] = {}
+        self._lost: dict[str, ExitStatus] = {}
         self._pids = itertools.count(100_001)
 
     def info(self) -> RuntimeInfo:
@@ -106,6 +107,7 @@ class FakeRuntime:
 
     async def create(self, spec: SandboxSpec) -> int:
         """See the port."""
+        self._lost.pop(spec.id, None)
         if spec.id in self._containers:
             raise Conflict(f"container {spec.id} already exists")
         argv0 = spec.process.args[0]
@@ -129,15 +131,16 @@ class FakeRuntime:
     async def recover(self, container_id: str, bundle: Path) -> int | None:
         """See the port. A fake container never outlives its runtime."""
         container = self._containers.get(container_id)
-        if container is None or container.init.status is not None:
+        if container is None:
+            self._lost[container_id] = ExitStatus(code=255, exited_at=time.time(), lost=True)
             return None
-        return container.init.pid
+        return container.init.pid if container.init.status is None else None
 
     async def wait(self, container_id: str) -> ExitStatus:
         """See the port."""
-        container = self._containers.get(container_id)
-        if container is None:
-            return ExitStatus(code=255, exited_at=time.time(), lost=True)
+        if container_id in self._lost:
+            return self._lost[container_id]
+        container = self._get(container_id)
         await container.init.ended.wait()
         assert container.init.status is not None
         return container.init.status
@@ -166,6 +169,7 @@ class FakeRuntime:
 
     async def delete(self, container_id: str) -> None:
         """See the port."""
+        self._lost.pop(container_id, None)
         container = self._containers.get(container_id)
         if container is None:
             return
