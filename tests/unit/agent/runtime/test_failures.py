@@ -1,0 +1,72 @@
+"""What the runtimes say, in Docker's words. The inputs are recorded from crun 1.8.1, crun 1.14 and runc 1.1.5."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.runtime.failures import create_error, exec_error, said
+from wire.errors import Internal, Invalid
+
+PROCESS = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+    "runc create failed: unable to start container process: "
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"executable file `nosh` not found in $PATH: No such file or directory\n",
+         "executable file `nosh` not found in $PATH: No such file or directory"),
+        (b'time="2026-11-24T17:51:39Z" level=error msg="runc create failed: exec: \\"nosh\\": not found"\n',
+         'runc create failed: exec: "nosh": not found'),
+        (b'{"msg":"open executable: Permission denied","level":"error","time":"x"}\n',
+         "open executable: Permission denied"),
+        (b'{"msg":"first"}\n{"msg":"last"}\n', "last"),
+        (b"2026-11-24T17:51:39.664014Z: open executable: Permission denied", "open executable: Permission denied"),
+        (b"", "the runtime failed and said nothing"),
+    ],
+)  # fmt: skip
+def test_the_message_is_found(raw: bytes, message: str) -> None:
+    assert said(raw) == message
+
+
+@pytest.mark.parametrize(
+    ("message", "argv0", "text", "code"),
+    [
+        ("executable file `nosh` not found in $PATH: No such file or directory", "nosh",
+         'exec: "nosh": executable file not found in $PATH: unknown', 127),
+        ("executable file `/nosh` not found in $PATH: No such file or directory", "/nosh",
+         'exec: "/nosh": stat /nosh: no such file or directory: unknown', 127),
+        ("open executable: Operation not permitted", "/etc",
+         'exec: "/etc": is a directory: unknown: permission denied', 126),
+        ("the path `/etc` is not a regular file: Operation not permitted", "/etc",
+         'exec: "/etc": is a directory: unknown: permission denied', 126),
+        ("open executable: Permission denied", "/etc/passwd", 'exec: "/etc/passwd": permission denied: unknown', 126),
+        ('runc create failed: unable to start container process: exec: "nosh": executable file not found in $PATH',
+         "nosh", 'exec: "nosh": executable file not found in $PATH: unknown', 127),
+        ('runc create failed: unable to start container process: exec: "/x": permission denied', "/x",
+         'exec: "/x": permission denied: unknown', 126),
+    ],
+)  # fmt: skip
+def test_a_command_that_cannot_be_run(message: str, argv0: str, text: str, code: int) -> None:
+    error = create_error("crun", message, argv0)
+    assert isinstance(error, Invalid)
+    assert (error.message, error.details["exit_code"]) == (PROCESS + text, code)
+
+
+def test_anything_else_is_the_daemons_fault() -> None:
+    error = create_error("crun", "mount `proc` to `/proc`: Operation not permitted", "true")
+    assert isinstance(error, Internal)
+    assert error.message.endswith("crun create failed: mount `proc` to `/proc`: Operation not permitted: unknown")
+    assert error.details["exit_code"] == 128
+    assert create_error("runc", "runc create failed: x", "true").message.count("runc create failed") == 1
+
+
+def test_an_exec_has_its_own_chain() -> None:
+    error = exec_error("executable file `nosh` not found in $PATH: No such file or directory", "nosh")
+    assert error.message == (
+        "OCI runtime exec failed: exec failed: unable to start container process: "
+        'exec: "nosh": executable file not found in $PATH: unknown'
+    )
+    assert exec_error("exec failed: chdir", "sh").message == "OCI runtime exec failed: exec failed: chdir: unknown"
