@@ -9,6 +9,7 @@ import orjson
 
 from controlplane.accounts.access import Action, Target, authorise
 from controlplane.accounts.actor import Actor
+from controlplane.audit.actions import authorise_and_record
 from controlplane.fleet.models import Host
 from controlplane.jobs.actions import submit
 from controlplane.jobs.models import Job
@@ -56,8 +57,11 @@ def run_container(actor: Actor, host: Host, spec: Mapping[str, Any], *, request_
     body = create_body(spec)
     target = host_target(host, "container", "", str(spec.get("name") or spec["image"]))
     authorise(actor, Action.CONTAINER_CHANGE, target)
-    if unconfined_reasons(body):
-        authorise(actor, Action.CONTAINER_UNCONFINED, target)
+    if reasons := unconfined_reasons(body):
+        authorise_and_record(
+            actor, Action.CONTAINER_UNCONFINED, target, request_id=request_id, host_name=host.name,
+            detail=f"asks for {', '.join(reasons)}",
+        )  # fmt: skip
     request = {
         "image": spec["image"],
         "name": spec.get("name") or "",

@@ -15,6 +15,7 @@ SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MOORING_REDIS_URL = "memory://"
-DATABASES["default"]["NAME"] = str(MOORING_DATA / "db.sqlite3")
-DATABASES["default"]["TEST"] = {"NAME": str(MOORING_DATA / "test.sqlite3")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["NAME"] = str(MOORING_DATA / "db.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": str(MOORING_DATA / "test.sqlite3")}
 MOORING_DATA.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,89 @@
+"""What a member may not ask for, in every spelling Docker accepts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from django.test import Client
+
+from controlplane.accounts.models import User
+from controlplane.audit.models import AuditEntry
+from controlplane.fleet.models import Host
+from controlplane.orchestrator.guardrails import (
+    build_unconfined_reasons,
+    exec_unconfined_reasons,
+    unconfined_reasons,
+    volume_unconfined_reasons,
+)
+from wire.engine.containers import CreateRequest
+from wire.engine.shape import decode
+
+UNCONFINED: list[dict[str, Any]] = [
+    {"Privileged": True}, {"privileged": True}, {"NetworkMode": "host"}, {"PidMode": "host"}, {"IpcMode": "host"},
+    {"UTSMode": "host"}, {"UsernsMode": "host"}, {"CgroupnsMode": "host"}, {"Binds": ["/:/host"]},
+    {"Binds": ["/var/run/docker.sock:/s:ro"]}, {"Mounts": [{"Type": "bind", "Source": "/etc", "Target": "/e"}]},
+    {"Mounts": [{"Type": "volume", "Target": "/e", "VolumeOptions": {"DriverConfig": {
+        "Name": "local", "Options": {"type": "none", "o": "bind", "device": "/"}}}}]},
+    {"CapAdd": ["SYS_ADMIN"]}, {"CapAdd": ["ALL"]}, {"CapAdd": ["CAP_SYS_PTRACE"]},
+    {"Devices": [{"PathOnHost": "/dev/sda"}]}, {"DeviceCgroupRules": ["a *:* rwm"]},
+    {"SecurityOpt": ["seccomp=unconfined"]}, {"SecurityOpt": ["apparmor:unconfined"]}, {"CgroupParent": "/"},
+    {"Sysctls": {"kernel.shm": "1"}}, {"MaskedPaths": []}, {"ReadonlyPaths": []},
+]  # fmt: skip
+CONFINED: list[dict[str, Any]] = [
+    {}, {"Privileged": False, "NetworkMode": "default"}, {"Binds": ["data:/data:ro"]}, {"CapDrop": ["ALL"]},
+    {"CapAdd": ["NET_BIND_SERVICE", "cap_chown"]}, {"SecurityOpt": ["no-new-privileges:true"]},
+    {"Mounts": [{"Type": "tmpfs", "Target": "/t"}, {"Type": "volume", "Source": "data", "Target": "/d"}]},
+    {"NetworkMode": "container:abc", "Memory": 1 << 20}, {"MaskedPaths": None}, {"Devices": [], "Sysctls": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host_config", UNCONFINED, ids=str)
+def test_unconfined_is_seen(host_config: dict[str, Any]) -> None:
+    assert unconfined_reasons({"Image": "busybox", "HostConfig": host_config})
+    assert unconfined_reasons({"hostconfig": host_config})
+
+
+@pytest.mark.parametrize("host_config", UNCONFINED, ids=str)
+def test_it_is_seen_in_the_very_value_that_is_sent(host_config: dict[str, Any]) -> None:
+    typed = decode(msgspec.json.encode({"Image": "busybox", "HostConfig": host_config}), CreateRequest)
+    sent = msgspec.json.decode(msgspec.json.encode(typed))
+    if "privileged" in host_config:
+        assert not sent["HostConfig"]["Privileged"]  # a name the decoder does not know is not sent on
+    else:
+        assert unconfined_reasons(msgspec.to_builtins(typed))
+
+
+@pytest.mark.parametrize("host_config", CONFINED, ids=str)
+def test_ordinary_containers_are_not_hindered(host_config: dict[str, Any]) -> None:
+    assert unconfined_reasons({"Image": "busybox", "HostConfig": host_config}) == []
+    typed = decode(msgspec.json.encode({"Image": "busybox", "HostConfig": host_config}), CreateRequest)
+    assert unconfined_reasons(msgspec.to_builtins(typed)) == []
+
+
+def test_other_doors() -> None:
+    assert exec_unconfined_reasons({"Privileged": True})
+    assert not exec_unconfined_reasons({"Cmd": ["sh"]})
+    assert volume_unconfined_reasons({"DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}})
+    assert not volume_unconfined_reasons({"DriverOpts": {"type": "tmpfs", "device": "tmpfs"}})
+    assert not volume_unconfined_reasons({"Name": "data", "DriverOpts": None})
+    assert build_unconfined_reasons({"networkmode": ["host"]})
+    assert not build_unconfined_reasons({"networkmode": ["default"], "t": ["x"]})
+
+
+def test_the_dashboard_has_the_same_guard_rails(
+    host: Host, admin: User, member: User, client_of: Callable[..., Client], post: Callable[..., Any],
+    sent: list[uuid.UUID],
+) -> None:  # fmt: skip
+    wanted = {"host": "fra1", "image": "busybox", "volumes": [{"source": "/etc", "target": "/e"}]}
+    refused = post(client_of(member), "/api/v1/containers", wanted)
+    assert refused.status_code == 403
+    assert sent == []
+    assert AuditEntry.objects.get(decision="denied").detail.startswith("permission denied")
+    assert post(client_of(admin), "/api/v1/containers", wanted).status_code == 202
+    named = {**wanted, "volumes": [{"source": "data", "target": "/e"}]}
+    assert post(client_of(member), "/api/v1/containers", named).status_code == 202
+    assert AuditEntry.objects.filter(action="container.change", decision="allowed").count() == 2
