@@ -14,6 +14,8 @@ again. Everything here blocks.
 
 from __future__ import annotations
 
+import array
+import fcntl
 import hashlib
 import os
 import re
@@ -87,6 +89,7 @@ class OverlaySnapshotter:
         """Make the directories; move what an earlier run left half-made to the trash."""
         for directory in (self._layers, self._inits, self._roots, self._trash):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _spread_children(self._layers)
         for parent in (self._layers, self._inits, self._roots):
             for entry in list(os.scandir(parent)):
                 if entry.name.startswith("."):
@@ -247,3 +250,27 @@ class OverlaySnapshotter:
             syscalls.check(syscalls.libc.syncfs(descriptor), "syncfs", self._root)
         finally:
             os.close(descriptor)
+
+
+_FS_IOC_GETFLAGS: Final = 0x80086601
+_FS_IOC_SETFLAGS: Final = 0x40086602
+_FS_TOPDIR_FL: Final = 0x00020000
+
+
+def _spread_children(directory: Path) -> None:
+    """Ask ext4 to put each subdirectory into a block group of its own, as it does below the root (`chattr +T`).
+
+    Otherwise layers crowd into the groups where others were just deleted, and every create there first passes over all
+    inodes deleted in the last minutes (ext4's recently_deleted): measured as two thirds of an unpack's kernel time.
+    Elsewhere the flag does not exist, and nothing is lost.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = array.array("l", [0])
+        fcntl.ioctl(descriptor, _FS_IOC_GETFLAGS, flags)
+        flags[0] |= _FS_TOPDIR_FL
+        fcntl.ioctl(descriptor, _FS_IOC_SETFLAGS, flags)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
