@@ -17,8 +17,7 @@ from pathlib import Path
 from agent.config import Config
 from agent.host import cgroups, mounts
 from agent.host.files import Lock, LockHeld
-from agent.network import firewall, links, nftables
-from agent.network.worker import Worker
+from agent.network import nftables, removal
 from wire import errors
 
 __all__ = ["purge"]
@@ -35,9 +34,8 @@ async def purge(config: Config) -> list[str]:
     if not await _end_processes(config):
         left.append("processes of containers that do not end")
     for what, work in (
+        ("networks", lambda: _remove_networks(config)),
         ("mounts", lambda: _unmount(config)),
-        ("links", lambda: _remove_links(config)),
-        ("packet filter table", lambda: _remove_table(config)),
     ):
         left += _attempt(what, work)
     left += [f"cgroup {path}" for path in _group(config).remove()]
@@ -85,18 +83,8 @@ def _unmount(config: Config) -> None:
         mounts.unmount_below(directory)
 
 
-def _remove_links(config: Config) -> None:
-    """Delete links that carry this instance's mark or prefix; a bridge a user brought has neither."""
-    route = Worker("purge").route()
-    for link in links.iter_links(route):
-        if link.name.startswith(config.link_prefix) or (link.alias or "").startswith(f"mooring:{config.instance}:"):
-            with contextlib.suppress(OSError):
-                route.request(links.delete_link(link.index, link.name))
-
-
-def _remove_table(config: Config) -> None:
-    with nftables.Nftables() as nft, contextlib.suppress(nftables.NftError):
-        nft.run(firewall.delete_table(config.nft_table))
+def _remove_networks(config: Config) -> None:
+    removal.remove_everything(config)
 
 
 def _remove_tree(directory: Path) -> None:

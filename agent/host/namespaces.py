@@ -14,7 +14,7 @@ from typing import Final
 
 from agent.host import mounts, syscalls
 
-__all__ = ["CLONE_NEWNET", "inside_netns", "make_netns", "remove_netns", "setns", "unshare"]
+__all__ = ["CLONE_NEWNET", "inside_netns", "is_pinned", "make_netns", "remove_netns", "setns", "unshare"]
 
 CLONE_NEWNET: Final = 0x40000000
 
@@ -74,6 +74,14 @@ def make_netns(path: Path) -> Iterator[None]:
     except BaseException:
         remove_netns(path)
         raise
+
+
+def is_pinned(path: Path) -> bool:
+    """Whether a namespace is mounted at `path`; a plain file there (after a reboot) is none."""
+    try:
+        return path.stat().st_dev != path.parent.stat().st_dev
+    except FileNotFoundError:
+        return False
 
 
 def remove_netns(path: Path) -> None:

@@ -81,26 +81,36 @@ class Kernel:
         name = definition.link
         alias = self._alias + definition.id
         known = links.find_link(route, name)
-        owned = known is None or known.alias == alias or bool(self._own_name.fullmatch(name))
-        if known is None:
-            mac = "02:42:" + secrets.token_bytes(4).hex(":")
-            route.request(links.add_bridge(name, mac_address=mac, mtu=mtu))
-            known = links.find_link(route, name)
-            assert known is not None
-        elif known.kind != "bridge":
-            raise OSError(errno.EEXIST, f"existing interface {name} is not a bridge", name)
-        wanted: list[Message] = [links.set_link(known.index, up=True, alias=alias if owned else None)]
+        if known is not None:
+            if known.kind != "bridge":
+                raise OSError(errno.EEXIST, f"existing interface {name} is not a bridge", name)
+            owned = known.alias == alias or bool(self._own_name.fullmatch(name))
+            self._set_up(known.index, definition, alias if owned else None)
+            return owned
+        mac = "02:42:" + secrets.token_bytes(4).hex(":")
+        route.request(links.add_bridge(name, mac_address=mac, mtu=mtu))
+        try:
+            made = links.find_link(route, name)
+            assert made is not None
+            self._set_up(made.index, definition, alias)
+        except BaseException:
+            self.remove_links([name])
+            raise
+        return True
+
+    def _set_up(self, index: int, definition: Definition, alias: str | None) -> None:
+        name = definition.link
+        wanted: list[Message] = [links.set_link(index, up=True, alias=alias)]
         with contextlib.suppress(OSError):
             _write_sysctl(f"ipv6/conf/{name}/accept_ra", "0")
         if definition.gateway4:
-            wanted.append(links.add_address(known.index, definition.gateway4, _prefix_len(definition.subnet4)))
+            wanted.append(links.add_address(index, definition.gateway4, _prefix_len(definition.subnet4)))
         if definition.gateway6:
             with contextlib.suppress(OSError):
                 _write_sysctl(f"ipv6/conf/{name}/disable_ipv6", "0")
-            wanted.append(links.add_address(known.index, definition.gateway6, _prefix_len(definition.subnet6)))
-        route.request(*wanted)
+            wanted.append(links.add_address(index, definition.gateway6, _prefix_len(definition.subnet6)))
+        self._worker.route().request(*wanted)
         _write_sysctl(f"ipv4/conf/{name}/route_localnet", "1")
-        return owned
 
     def remove_links(self, names: Collection[str]) -> list[str]:
         """Delete those of these links that are there; return which were."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from agent.config import Config
+from agent.host import namespaces
 from agent.host.findings import Finding
 from agent.network import definition as definitions
 from agent.network import firewall, nftables, report, resolv_conf
+from agent.network.bridges import Bridges, rules_of
 from agent.network.counters import read_counters
 from agent.network.definition import BridgeOptions, Definition
 from agent.network.joining import NOT_HOST, Joining, bridge_full
 from agent.network.kernel import Defaults, Kernel, Plug
-from agent.network.networks import Networks, rules_of
-from agent.network.publishing import HostPorts, Reservation
+from agent.network.networks import Networks
+from agent.network.publisher import Publisher
 from agent.network.resolver import Resolvers
 from agent.network.sandbox import Attachment, Sandbox, load_records
 from agent.network.sweeping import Sweeper
@@ -33,7 +36,7 @@ from agent.ports.network import (
     SandboxNetwork,
 )
 from agent.ports.storage import Store
-from wire.errors import Conflict, Forbidden, Internal, Invalid, MooringError, NotFound
+from wire.errors import Conflict, Internal, Invalid, MooringError, NotFound
 
 __all__ = ["LinuxNetworking"]
 
@@ -53,11 +56,14 @@ class LinuxNetworking:
         self._config = config
         self._worker = Worker("netlink")
         self._kernel = Kernel(self._worker, prefix=config.link_prefix, instance=config.instance)
-        self._networks = Networks(store, prefix=config.link_prefix, instance=config.instance, lock=config.subnets_lock)
+        self._networks = Networks(store, prefix=config.link_prefix)
+        self._bridges = Bridges(
+            config, self._worker, self._kernel, self._networks, lambda network_id: bool(self.endpoints(network_id))
+        )
         self._joining = Joining(
             self._networks, lambda network_id: len(self.endpoints(network_id)), link_prefix=config.link_prefix
         )
-        self._ports = HostPorts()
+        self._publisher = Publisher(self._worker, self._kernel, table=config.nft_table)
         self._zone = Zone()
         self._resolvers = Resolvers(self._zone, self._worker)
         self._sandboxes: dict[str, Sandbox] = {}
@@ -79,10 +85,8 @@ class LinuxNetworking:
         for sandbox in self._sandboxes.values():  # first of all: without it their names do not resolve
             if sandbox.needs_resolver:
                 await self._resolvers.open(sandbox)
-        for proposal in self._networks.predefined(self._config.bridge_subnet):
-            await self._networks.keep(await self._settle(proposal))
-        bridges = [item for item in self._networks.all() if item.spec.driver == "bridge"]
-        await self._worker.run(self._bring_up, bridges)
+        await self._bridges.ensure_predefined()
+        await self._worker.run(self._bring_up)
         for sandbox in self._sandboxes.values():
             sandbox.relay()
         self._findings = await self._worker.run(self._examine)
@@ -98,7 +102,7 @@ class LinuxNetworking:
         for record in load_records(self._config.sandboxes):
             netns = self._config.netns / record.container_id
             file = self._config.sandboxes / f"{record.container_id}.json"
-            if not record.host and not netns.exists():
+            if not record.host and not namespaces.is_pinned(netns):
                 file.unlink(missing_ok=True)
                 continue
             sandbox = Sandbox.restored(record, netns, file)
@@ -106,106 +110,32 @@ class LinuxNetworking:
             for item in sandbox.attachments.values():
                 self._joining.retake(item.endpoint)
                 self._zone.add(item.endpoint)
-            sandbox.reservations = [self._ports.take_again(binding) for binding in record.bindings]
-            for reservation in sandbox.reservations:
-                if reservation.held is None:
-                    _log.warning("port.reservation_lost binding=%s", reservation.binding)
+            self._publisher.restore(sandbox, record.bindings)
 
-    def _bring_up(self, bridges: Sequence[Definition]) -> None:
-        self._kernel.enable_forwarding(ipv6=any(item.subnet6 for item in bridges))
-        for item in bridges:
-            try:
-                self._kernel.ensure_bridge(item, BridgeOptions.parse(item.spec.options).mtu)
-            except OSError as error:  # one broken network must not take the others down
-                _log.error("bridge.unusable network=%s link=%s error=%s", item.spec.name, item.link, error)
-                self._unusable.append(report.unusable_network(item.spec.name, str(error)))
+    def _bring_up(self) -> None:
+        self._unusable = [report.unusable_network(*item) for item in self._bridges.bring_up()]
         translations = [entry for sandbox in self._sandboxes.values() for entry in sandbox.translations()]
-        rules = [rules_of(item) for item in bridges]
+        rules = [rules_of(item) for item in self._bridges.all()]
         self._kernel.apply([firewall.table(self._config.nft_table, rules, translations)])
         for sandbox in self._sandboxes.values():
-            if not sandbox.host and sandbox.netns.exists():
+            if not sandbox.host:
                 sandbox.counters_fd = self._kernel.open_counters(sandbox.netns)
 
     async def close(self) -> None:
-        reservations = [entry for sandbox in self._sandboxes.values() for entry in sandbox.reservations]
-        self._ports.give_back(reservations)
-        for reservation in reservations:
-            if reservation.held is not None:
-                await reservation.held.wait_closed()
+        await self._publisher.close(self._sandboxes.values())
         for sandbox in self._sandboxes.values():
             sandbox.close_counters()
         await self._sweeper.close()
         await self._resolvers.close()
         await self._worker.close()
 
-    async def purge(self) -> None:
-        """Remove everything of this instance from the host: for taking the agent off a machine, and for tests."""
-        for container_id in list(self._sandboxes):
-            await self.close_sandbox(container_id)
-        await self._worker.run(
-            self._kernel.collect,
-            netns_directory=self._config.netns,
-            sandboxes=(),
-            host_links=(),
-            bridges=(),
-        )
-        await self._worker.run(self._kernel.apply, [firewall.delete_table(self._config.nft_table)])
-
     # networks
 
-    async def _settle(self, proposal: Definition) -> Definition:
-        known = self._networks.all()
-        try:
-            return await self._worker.run(self._networks.settle, self._kernel, proposal, known)
-        except OSError as error:
-            raise definitions.kernel_refusal(f"cannot create network {proposal.spec.name}", error) from error
-
     async def create_network(self, spec: NetworkSpec) -> Network:
-        proposal = self._networks.propose(spec)
-        definition = await self._settle(proposal)
-        try:
-            if self._networks.by_name(spec.name) is not None:  # made by somebody else meanwhile
-                raise Conflict(f"network with name {spec.name} already exists")
-            if definition.spec.driver == "bridge":
-                await self._worker.run(self._open_bridge, definition)
-            await self._networks.keep(definition)
-        except BaseException:
-            if definition.link and definition.owns_link:
-                await self._worker.run(self._kernel.remove_links, [definition.link])
-            raise
-        return definition.public
-
-    def _open_bridge(self, definition: Definition) -> None:
-        if definition.subnet6:
-            self._kernel.enable_forwarding(ipv6=True)
-        self._kernel.apply(firewall.bridge_elements(self._config.nft_table, rules_of(definition)))
+        return (await self._bridges.create(spec)).public
 
     async def remove_network(self, network_id: str) -> None:
-        definition = self._networks.get(network_id)
-        name = definition.spec.name
-        if definition.predefined:
-            raise Forbidden(f"{name} is a pre-defined network and cannot be removed")
-        if self.endpoints(network_id):
-            raise Forbidden(f"error while removing network: network {name} id {network_id} has active endpoints")
-        users = [item.spec.name for item in self._networks.all() if item.spec.config_from == name]
-        if definition.spec.config_only and users:
-            raise Forbidden(f"configuration network {name!r} is in use".replace("'", '"'))
-        if definition.spec.driver == "bridge":
-            await self._worker.run(self._close_bridge, definition)
-        await self._networks.forget(definition)
-
-    def _close_bridge(self, definition: Definition) -> None:
-        commands = firewall.bridge_elements(self._config.nft_table, rules_of(definition), verb="delete")
-        self._apply_leniently(commands)
-        if definition.owns_link:
-            self._kernel.remove_links([definition.link])
-
-    def _apply_leniently(self, commands: Iterable[str]) -> None:
-        """Take elements away; when somebody flushed our table they are away already."""
-        try:
-            self._kernel.apply(commands)
-        except nftables.NftError as error:
-            _log.warning("firewall.elements_missing error=%s", str(error).splitlines()[0])
+        await self._bridges.remove(network_id)
 
     def networks(self) -> Sequence[Network]:
         return [item.public for item in self._networks.all()]
@@ -229,6 +159,15 @@ class LinuxNetworking:
         if container_id not in self._sandboxes:
             raise NotFound(f"no network sandbox of container {container_id}")
         return self._sandboxes[container_id]
+
+    @asynccontextmanager
+    async def _held(self, container_id: str) -> AsyncIterator[Sandbox]:
+        """Be alone with an open sandbox. NotFound also when it was closed while we waited."""
+        sandbox = self._sandbox(container_id)
+        async with sandbox.lock:
+            if self._sandboxes.get(container_id) is not sandbox:
+                raise NotFound(f"no network sandbox of container {container_id}")
+            yield sandbox
 
     async def open_sandbox(
         self,
@@ -273,8 +212,7 @@ class LinuxNetworking:
         return SandboxNetwork(netns_path=None if sandbox.host else sandbox.netns)
 
     async def connect(self, container_id: str, container_name: str, network_id: str, spec: EndpointSpec) -> Endpoint:
-        sandbox = self._sandbox(container_id)
-        async with sandbox.lock:
+        async with self._held(container_id) as sandbox:
             definition = self._networks.get(network_id)
             self._joining.check(sandbox, definition, container_name, spec)
             attachment = self._joining.attach(sandbox, definition, container_name, spec)
@@ -286,7 +224,7 @@ class LinuxNetworking:
                 if attachment.user_defined:
                     await self._resolvers.open(sandbox)
                     self._zone.add(attachment.endpoint)
-                await self._move_ports(sandbox, before)
+                await self._publisher.move(sandbox, before)
                 sandbox.save()
             except BaseException as error:
                 await self._detach(sandbox, attachment)
@@ -340,7 +278,7 @@ class LinuxNetworking:
         before = set(sandbox.translations())
         sandbox.attachments.pop(endpoint.network_id, None)
         self._zone.remove(sandbox.container_id, endpoint.network_id)
-        await self._move_ports(sandbox, before)
+        await self._publisher.move(sandbox, before)
         if endpoint.interface:
             await self._worker.run(self._kernel.unplug, sandbox.netns, endpoint.interface, _defaults(sandbox))
         self._joining.release(endpoint)
@@ -364,9 +302,7 @@ class LinuxNetworking:
         async with sandbox.lock:
             if self._sandboxes.get(container_id) is not sandbox:
                 return
-            translations = list(sandbox.translations())
-            self._ports.give_back(sandbox.reservations)
-            sandbox.reservations = []
+            translations = self._publisher.release(sandbox)
             sandbox.close_counters()
             await self._resolvers.close_sandbox(container_id)
             await self._worker.run(self._tear_down, sandbox, translations)
@@ -379,54 +315,19 @@ class LinuxNetworking:
             del self._sandboxes[container_id]
 
     def _tear_down(self, sandbox: Sandbox, translations: Sequence[firewall.Translation]) -> None:
-        if translations:
-            self._apply_leniently(firewall.publish_elements(self._config.nft_table, translations, verb="delete"))
-            self._kernel.forget_flows(translations)
+        self._publisher.withdraw(translations)
         if not sandbox.host:
             self._kernel.close_sandbox(sandbox.netns)
 
     # ports
 
     async def publish(self, container_id: str, ports: Sequence[PortRequest]) -> list[PortBinding]:
-        sandbox = self._sandbox(container_id)
-        async with sandbox.lock:
+        async with self._held(container_id) as sandbox:
             gateway = sandbox.gateway(4) or sandbox.gateway(6)
             if gateway is None or not gateway.host_link or not ports:
                 return []
             options = BridgeOptions.parse(self._networks.get(gateway.endpoint.network_id).spec.options)
-            before = set(sandbox.translations())
-            made: list[Reservation] = []
-            try:
-                for request in ports:
-                    made += self._ports.take(request, default_ip=options.host_binding)
-                sandbox.reservations = [*sandbox.reservations, *made]
-                await self._move_ports(sandbox, before)
-                sandbox.save()
-            except BaseException as error:
-                sandbox.reservations = [item for item in sandbox.reservations if item not in made]
-                self._ports.give_back(made)
-                if isinstance(error, (Internal, OSError, nftables.NftError)):
-                    reason = error.message if isinstance(error, MooringError) else str(error)
-                    raise Internal(
-                        "driver failed programming external connectivity on endpoint "
-                        f"{gateway.endpoint.container_name} ({gateway.endpoint.id}): {reason}"
-                    ) from error
-                raise
-            return [item.binding for item in made]
-
-    async def _move_ports(self, sandbox: Sandbox, before: set[firewall.Translation]) -> None:
-        """Bring the firewall and the held sockets from the translations of `before` to those of now."""
-        now = set(sandbox.translations())
-        if now != before:
-            table = self._config.nft_table
-            commands = [
-                *firewall.publish_elements(table, before - now, verb="delete"),
-                *firewall.publish_elements(table, now - before),
-            ]
-            gateways = [item for item in (sandbox.gateway(4), sandbox.gateway(6)) if item is not None]
-            hairpin = {item.host_link for item in gateways if item.host_link}
-            await self._worker.run(self._kernel.publish, commands, hairpin, now - before)
-        sandbox.relay()
+            return await self._publisher.publish(sandbox, ports, default_ip=options.host_binding)
 
     def ports(self, container_id: str) -> Sequence[PortBinding]:
         sandbox = self._sandboxes.get(container_id)

@@ -1,39 +1,29 @@
-"""The networks of this agent: kept in storage, realised as bridges, with their pools of addresses."""
+"""The networks of this agent as they are kept in storage, with their pools of addresses."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 
 from agent.network import definition as definitions
 from agent.network import ipam
 from agent.network.definition import BridgeOptions, Definition
-from agent.network.firewall import BridgeRules
-from agent.network.kernel import Kernel
 from agent.ports.network import IpamPool, NetworkSpec
 from agent.ports.storage import Store
 from wire.errors import Conflict, Forbidden, NotFound
 
-__all__ = ["Networks", "rules_of"]
+__all__ = ["Networks"]
 
 
 class Networks:
-    """Known networks and what is free on each. Methods that name a kernel run on the worker thread; all others on the
-    event loop."""
+    """Known networks and what is free on each. Used on the event loop only; `bridges` makes them real."""
 
-    def __init__(self, store: Store, *, prefix: str, instance: str, lock: Path) -> None:
+    def __init__(self, store: Store, *, prefix: str) -> None:
         self._table = store.table("network.networks")
         self._prefix = prefix
-        self._instance = instance
-        self._lock = lock
         self._definitions: dict[str, Definition] = {}
         self._pools: dict[tuple[str, int], ipam.AddressPool] = {}
         for _, document in self._table.items():
@@ -143,21 +133,6 @@ class Networks:
             labels={**given.labels, **spec.labels},
         )
 
-    def settle(self, kernel: Kernel, proposal: Definition, known: Iterable[Definition]) -> Definition:
-        """Choose the subnets and make the bridge, under the host-wide lock: no other agent takes the same subnet."""
-        if proposal.spec.config_only or proposal.spec.driver in ("null", "host"):
-            return proposal
-        with _locked(self._lock):
-            settled = definitions.resolve_pools(
-                proposal, networks=known, host_subnets=kernel.host_subnets(), seed=self._instance
-            )
-            if settled.predefined:
-                settled = msgspec.structs.replace(settled, user_subnets=False)
-            if settled.spec.driver != "bridge":
-                return settled
-            owned = kernel.ensure_bridge(settled, BridgeOptions.parse(settled.spec.options).mtu)
-        return msgspec.structs.replace(settled, owns_link=owned)
-
     async def keep(self, definition: Definition) -> None:
         """Note a settled network; durable when this returns."""
         self._know(definition)
@@ -169,19 +144,6 @@ class Networks:
         for version in (4, 6):
             self._pools.pop((definition.id, version), None)
         await self._table.delete(definition.id)
-
-
-def rules_of(definition: Definition) -> BridgeRules:
-    """What the firewall has to know of a bridge network."""
-    options = BridgeOptions.parse(definition.spec.options)
-    return BridgeRules(
-        bridge=definition.link,
-        subnet4=definition.subnet4,
-        subnet6=definition.subnet6,
-        internal=definition.spec.internal,
-        icc=options.icc,
-        masquerade=options.masquerade,
-    )
 
 
 def _new(spec: NetworkSpec, *, predefined: bool = False, link: str = "") -> Definition:
@@ -196,14 +158,3 @@ def _configured_pool(text: str) -> IpamPool:
         raise Forbidden(f"invalid bridge subnet {text}: invalid CIDR block notation")
     gateway = str(subnet.network_address + 1) if address == str(subnet.network_address) else address
     return IpamPool(subnet=f"{subnet.network_address}/{prefix}", gateway=gateway)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path` meanwhile; waits for other agents (milliseconds)."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

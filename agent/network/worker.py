@@ -49,10 +49,11 @@ class Worker:
 
     async def close(self) -> None:
         """Finish what was asked for and end the thread."""
-        await self.run(self._close_sockets)
+        await self.run(self.close_sockets)
         self._pool.shutdown(wait=True)
 
-    def _close_sockets(self) -> None:
+    def close_sockets(self) -> None:
+        """Close what `route` and `nft` opened on the calling thread."""
         for kept in self._local.__dict__.values():
             kept.close()
         self._local.__dict__.clear()

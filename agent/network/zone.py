@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Sequence
 
 from agent.network.sandbox import Attachment
@@ -16,33 +15,38 @@ class Zone:
     """The names of all user-defined networks. Used on the event loop only."""
 
     def __init__(self) -> None:
-        self._names: dict[str, dict[str, dict[str, Endpoint]]] = defaultdict(lambda: defaultdict(dict))
-        self._pointers: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}  # (network id, container id)
+        self._names: dict[str, dict[str, dict[str, Endpoint]]] = {}  # network id -> name -> container id
+        self._pointers: dict[str, dict[str, Endpoint]] = {}  # network id -> address
 
     def add(self, endpoint: Endpoint) -> None:
         """Make an endpoint's names known, replacing what it had."""
         self.remove(endpoint.container_id, endpoint.network_id)
-        names = self._names[endpoint.network_id]
+        if not endpoint.dns_names:
+            return
+        self._endpoints[endpoint.network_id, endpoint.container_id] = endpoint
+        names = self._names.setdefault(endpoint.network_id, {})
         for name in endpoint.dns_names:
-            names[name.lower()][endpoint.container_id] = endpoint
-        for address in (endpoint.ipv4_address, endpoint.ipv6_address):
-            if address and endpoint.dns_names:
-                self._pointers[endpoint.network_id][address] = endpoint
+            names.setdefault(name.lower(), {})[endpoint.container_id] = endpoint
+        pointers = self._pointers.setdefault(endpoint.network_id, {})
+        for address in _addresses(endpoint):
+            pointers[address] = endpoint
 
     def remove(self, container_id: str, network_id: str) -> None:
         """Forget a container's names on a network; safe to repeat."""
-        names = self._names.get(network_id, {})
-        for name in [name for name, owners in names.items() if container_id in owners]:
-            del names[name][container_id]
+        endpoint = self._endpoints.pop((network_id, container_id), None)
+        if endpoint is None:
+            return
+        names, pointers = self._names[network_id], self._pointers[network_id]
+        for name in {name.lower() for name in endpoint.dns_names}:
+            names[name].pop(container_id, None)
             if not names[name]:
                 del names[name]
-        pointers = self._pointers.get(network_id, {})
-        for address in [key for key, owner in pointers.items() if owner.container_id == container_id]:
-            del pointers[address]
+        for address in _addresses(endpoint):
+            if pointers.get(address) is endpoint:
+                del pointers[address]
         if not names:
-            self._names.pop(network_id, None)
-        if not pointers:
-            self._pointers.pop(network_id, None)
+            del self._names[network_id], self._pointers[network_id]
 
     def find(self, name: str, attachments: Sequence[Attachment]) -> list[Endpoint]:
         """The containers of this name that one with `attachments` can reach, in random order.
@@ -74,3 +78,7 @@ class Zone:
             if owner is not None:
                 return f"{owner.container_name}.{owner.network_name}"
         return ""
+
+
+def _addresses(endpoint: Endpoint) -> list[str]:
+    return [address for address in (endpoint.ipv4_address, endpoint.ipv6_address) if address]

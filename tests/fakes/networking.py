@@ -23,7 +23,7 @@ class FakeNetworking:
 
     def __init__(self, netns: Path = Path("/nowhere/netns")) -> None:
         self._netns = netns
-        self._networks = Networks(MemoryStore(), prefix="fake", instance="fake", lock=netns / "never-taken")
+        self._networks = Networks(MemoryStore(), prefix="fake")
         self._joining = Joining(self._networks, lambda network_id: len(self.endpoints(network_id)), link_prefix="fake")
         self._sandboxes: dict[str, Sandbox] = {}
         self._ports: dict[str, list[PortBinding]] = {}

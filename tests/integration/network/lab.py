@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from agent.config import Config
 from agent.host import namespaces
+from agent.network import removal
 from agent.network.networking import LinuxNetworking
 from agent.ports.network import Endpoint, EndpointSpec, PortRequest
 from tests.fakes.store import MemoryStore
@@ -81,8 +82,9 @@ class Lab:
 
     async def close(self) -> None:
         await self._stack.aclose()
-        await self.networking.purge()
+        await self.networking.recover([])
         await self.networking.close()
+        removal.remove_everything(self.config)
 
     @property
     def bridge(self) -> str:
