@@ -266,27 +266,57 @@ class Reading:
             return False
         return self._query.stdout if stream == 1 else self._query.stderr
 
+    async def plain_or_messages(
+        self,
+    ) -> AsyncIterator[tuple[int, bytes, list[tuple[Message, int | None]] | None]]:
+        """Yield (position, block, None) for a block of whole records that is wanted as it is, else (_, _, messages),
+        each with its resume position."""
+        assembler = Assembler()
+        position = 0
+        async for position, block in self._blocks():
+            if self._is_plain(assembler, position, block) and min(map(len, block[:-1].split(b"\n"))) >= PREFIX_BYTES:
+                yield position, block, None
+                position += len(block)
+                continue
+            made: list[tuple[Message, int | None]] = []
+            for line in block[:-1].split(b"\n"):
+                made += [(m, assembler.resume) for m in assembler.feed(line, position) if self._wanted(m)]
+                position += len(line) + 1
+                if self._finished:
+                    break
+            if made:
+                yield position, b"", made
+            if self._finished:
+                return
+        if self._may_flush():
+            rest = [(m, assembler.resume) for m in assembler.flush(position) if self._wanted(m)]
+            if rest:
+                yield position, b"", rest
+
+    def _is_plain(self, assembler: Assembler, position: int, block: bytes) -> bool:
+        """Whether every record of a block is a message of its own that is wanted."""
+        query = self._query
+        return not (
+            self._since
+            or self._until
+            or not (query.stdout and query.stderr)
+            or self._drop
+            or position < self._skip_to
+            or assembler.resume is not None
+            or b" stdout P " in block
+            or b" stderr P " in block
+        )
+
     # frames
 
     async def frames(self, *, multiplexed: bool, timestamps: bool, coalesce: bool) -> AsyncIterator[bytes]:
         """See the port."""
         assembler = Assembler()
-        selective = bool(self._since or self._until or not (self._query.stdout and self._query.stderr))
         position = 0
         async for position, block in self._blocks():
-            if (
-                selective
-                or self._drop
-                or position < self._skip_to
-                or assembler.resume is not None
-                or b" stdout P " in block
-                or b" stderr P " in block
-            ):
-                out = self._frame_slowly(assembler, position, block, multiplexed, timestamps)
-            else:
-                quick = _frame_block(block, multiplexed, timestamps, coalesce)
-                slow = quick is None
-                out = self._frame_slowly(assembler, position, block, multiplexed, timestamps) if slow else quick or b""
+            plain = self._is_plain(assembler, position, block)
+            quick = _frame_block(block, multiplexed, timestamps, coalesce) if plain else None
+            out = quick or self._frame_slowly(assembler, position, block, multiplexed, timestamps)
             position += len(block)
             if out:
                 yield out

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.host.inotify import DirectoryWatcher
+from agent.logs.json_lines import ConvertedBlocks, json_lines
 from agent.logs.options import check_names, read_rotation
 from agent.logs.reading import Reading, format_cursor
 from agent.logs.records import parse_time
@@ -28,6 +29,7 @@ class FileLogs:
     def __init__(self) -> None:
         self._watcher = DirectoryWatcher()
         self._rotator = Rotator()
+        self._converted = ConvertedBlocks()
 
     async def entries(self, path: Path, query: LogQuery) -> AsyncIterator[list[LogEntry]]:
         """See the port."""
@@ -46,6 +48,12 @@ class FileLogs:
         with self._changes(path, query) as changed:
             reading = Reading(path, query, changed)
             async for chunk in reading.frames(multiplexed=multiplexed, timestamps=timestamps, coalesce=coalesce):
+                yield chunk
+
+    async def json_lines(self, path: Path, query: LogQuery) -> AsyncIterator[bytes]:
+        """See the port."""
+        with self._changes(path, query) as changed:
+            async for chunk in json_lines(Reading(path, query, changed), str(path), self._converted):
                 yield chunk
 
     @contextmanager
@@ -80,6 +88,7 @@ class FileLogs:
     async def remove(self, path: Path) -> None:
         """See the port."""
         self.unwatch(path)
+        self._converted.forget(str(path))
         for segment in list_segments(path):
             segment.path.unlink(missing_ok=True)
 

@@ -78,6 +78,13 @@ class Logs(Protocol):
         """
         ...
 
+    def json_lines(self, path: Path, query: LogQuery) -> AsyncIterator[bytes]:
+        """Yield entries as JSON lines, many to a chunk: `{"c":cursor,"t":time in ns,"s":1 or 2,"l":text}`.
+
+        For viewers: what several of them read of one log is converted once. Bytes that are no UTF-8 are replaced.
+        """
+        ...
+
     def check(self, driver: str, options: Mapping[str, str]) -> None:
         """What Docker checks when a container is created: that driver and options exist. Raises with Docker's text."""
         ...

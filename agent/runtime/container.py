@@ -93,12 +93,13 @@ class Container:
 
     def attach(self) -> StdioSession:
         """A session; patient when the container has not been started yet."""
-        if self._feeder is None and self.status is None and not self._is_over():
-            self._feeder = AttachFeeder(self.files, self.hub)
+        if self._feeder is None and self.status is None and self._monitor_pidfd is not None:
+            try:
+                self._feeder = AttachFeeder(self.files, self.hub)
+            except OSError:
+                # The monitor is just closing down: the session ends when the status is settled.
+                self._feeder = None
         return self.hub.open(patient=not self.started)
-
-    def _is_over(self) -> bool:
-        return self._monitor_pidfd is None or not self.files.attach.exists()
 
     async def _write(self, data: bytes) -> None:
         if self._feeder is not None and self.record.open_stdin:

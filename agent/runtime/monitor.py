@@ -22,7 +22,7 @@ from typing import Final
 from agent.host import spawn
 from agent.runtime.failures import said
 from agent.runtime.stdio import Hub
-from wire.errors import Internal, Timeout
+from wire.errors import Timeout
 
 __all__ = ["AttachFeeder", "BundleFiles", "CreateFailed", "Started", "run_create"]
 
@@ -175,7 +175,10 @@ def _parse_answer(raw: bytes) -> tuple[int, str]:
 
 
 class AttachFeeder:
-    """Moves bytes between conmon's attach socket and a hub. One per container, connected while it has clients."""
+    """Moves bytes between conmon's attach socket and a hub. One per container, connected while it has clients.
+
+    Making one raises OSError when the monitor no longer listens.
+    """
 
     def __init__(self, files: BundleFiles, hub: Hub) -> None:
         self._hub = hub
@@ -189,9 +192,9 @@ class AttachFeeder:
         try:
             # By fd: the bundle's path may be longer than a socket address takes.
             self._socket.connect(f"/proc/self/fd/{directory}/attach")
-        except OSError as error:
+        except OSError:
             self._socket.close()
-            raise Internal(f"cannot attach: {error.strerror}") from error
+            raise
         finally:
             os.close(directory)
         self._socket.setblocking(False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +54,14 @@ async def entries(log: Path, query: LogQuery) -> list[LogEntry]:
         await logs.close()
 
 
+async def lines(log: Path, query: LogQuery, logs: FileLogs) -> list[LogEntry]:
+    """The JSON lines, read back as entries; made twice, the second time from what the first left."""
+    first = b"".join([chunk async for chunk in logs.json_lines(log, query)])
+    assert b"".join([chunk async for chunk in logs.json_lines(log, query)]) == first
+    documents = [json.loads(text) for text in first.splitlines()]
+    return [LogEntry(d["c"], d["t"], d["s"], d["l"].encode()) for d in documents]
+
+
 async def frames(log: Path, query: LogQuery, *, timestamps: bool = False, coalesce: bool = False) -> bytes:
     reading = Reading(log, query, asyncio.Event())
     parts = [p async for p in reading.frames(multiplexed=True, timestamps=timestamps, coalesce=coalesce)]
@@ -92,6 +102,25 @@ async def test_frames_say_what_entries_say(tmp_path: Path, seed: int, timestamps
     for stream, data in Decoder().feed(await frames(log, LogQuery(), timestamps=timestamps, coalesce=True)):
         both[stream] += data
     assert both == {n: b"".join(data for stream, data in expected if stream == n) for n in (1, 2)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_json_lines_say_what_entries_say(tmp_path: Path, seed: int) -> None:
+    log = tmp_path / "web.log"
+    records = [r for r in random_records(seed, 400) if seed % 2 or r[1] == "F"]
+    write_log(log, records, cut_at=frozenset({100, 101, 300}))
+    expected = await entries(log, LogQuery())
+    logs = FileLogs()
+    for query in (LogQuery(), LogQuery(cursor=expected[-30].cursor), LogQuery(tail=7), LogQuery(stdout=False)):
+        replaced = [
+            dataclasses.replace(e, data=e.data.decode(errors="replace").encode()) for e in await entries(log, query)
+        ]
+        got = await lines(log, query, logs)
+        assert [(e.time_ns, e.stream, e.data) for e in got] == [(e.time_ns, e.stream, e.data) for e in replaced]
+        for entry, other in list(zip(got, replaced, strict=True))[::25]:
+            after = await entries(log, LogQuery(cursor=entry.cursor))
+            assert after == await entries(log, LogQuery(cursor=other.cursor)), (entry.cursor, other.cursor)
+    await logs.close()
 
 
 @pytest.mark.parametrize("seed", range(4))
