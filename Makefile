@@ -27,10 +27,10 @@ migrations: ## write missing database migrations
 	$(VENV)/python manage.py makemigrations --settings controlplane.settings.test
 
 openapi: ## export the management API's document and the dashboard's types from it
-	$(VENV)/python manage.py spectacular --format openapi-json --file frontend/openapi.json --settings controlplane.settings.test
-	npm --prefix frontend run generate
+	$(VENV)/python manage.py export_openapi --settings controlplane.settings.test
+	npm --prefix frontend run types
 
 bench: ## run latency beside another engine: make bench REFERENCE=unix:///run/docker.sock
-	$(VENV)/python bench/run_latency.py --reference $(REFERENCE)
+	$(VENV)/python bench/run_latency.py --image mooring/starter --reference $(REFERENCE)
 
 .PHONY: help check quick dev up down format migrations openapi bench
