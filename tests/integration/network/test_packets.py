@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from agent.ports.network import EndpointSpec, IpamPool, NetworkSpec, PortRequest
-from tests.integration.network.lab import HOST, HOST6, OUTSIDE, OUTSIDE6, Lab, bridge_netfilter
+from tests.integration.network.lab import HOST, HOST6, OUTSIDE, OUTSIDE6, Lab, bridge_netfilter, run
 
 pytestmark = pytest.mark.root
 
@@ -53,6 +54,9 @@ async def test_a_port_published_on_loopback_stays_there(lab: Lab) -> None:
     assert (await lab.ask_tcp(None, "127.0.0.1", 18080)).startswith("web")
     for netns, address in ((lab.outside, HOST), (None, HOST), (None, "::1")):
         assert await lab.ask_tcp(netns, address, 18080, limit_s=1) == ""
+    # A neighbour that sends to 127.0.0.1 by hand: translation comes before routing would refuse it.
+    await asyncio.to_thread(_route_loopback_out, lab.outside, HOST, "up0")
+    assert await lab.ask_tcp(lab.outside, "127.0.0.1", 18080, limit_s=1) == ""
 
 
 async def test_the_way_out_is_masqueraded(lab: Lab) -> None:
@@ -66,20 +70,15 @@ async def test_the_hosts_loopback_services_are_not_shown_to_containers(lab: Lab)
     await lab.serve_tcp(None, 7000, "private", "::ffff:127.0.0.1")
     box = await lab.container("box")
     netns = lab.netns(box)
-    await asyncio.to_thread(_route_loopback_out, netns, box.gateway)
+    await asyncio.to_thread(_route_loopback_out, netns, box.gateway, "eth0")
     assert (await lab.ask_tcp(None, "127.0.0.1", 7000)).startswith("private")
     assert await lab.ask_tcp(netns, "127.0.0.1", 7000, limit_s=1) == ""
 
 
-def _route_loopback_out(netns: object, gateway: str) -> None:
-    from pathlib import Path
-
-    from tests.integration.network.lab import run
-
-    assert isinstance(netns, Path)
+def _route_loopback_out(netns: Path, gateway: str, link: str) -> None:
     run("ip", "address", "del", "127.0.0.1/8", "dev", "lo", netns=netns)
     run("ip", "route", "add", "127.0.0.1/32", "via", gateway, netns=netns)
-    run("sysctl", "-qw", "net.ipv4.conf.eth0.route_localnet=1", netns=netns)
+    run("sysctl", "-qw", f"net.ipv4.conf.{link}.route_localnet=1", netns=netns)
 
 
 async def test_ipv6_goes_in_and_out(lab: Lab) -> None:
@@ -113,6 +112,10 @@ async def test_networks_are_kept_apart(lab: Lab) -> None:
     answers = await asyncio.gather(*(lab.ask_tcp(*path, limit_s=1) for path in unreachable))
     assert answers == [""] * len(unreachable)
     assert data.gateway == ""
+    # Not for want of a route: a container that makes itself one gets no further.
+    inner = lab.networking._networks.get(back.id).gateway4
+    await asyncio.to_thread(run, "ip", "route", "add", "default", "via", inner, netns=lab.netns(data))
+    assert await lab.ask_tcp(lab.netns(data), OUTSIDE, 7000, limit_s=1) == ""
 
 
 @pytest.mark.parametrize("bridge_nf", [True, False], ids=["bridge-nf", "no-bridge-nf"])
