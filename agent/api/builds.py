@@ -21,7 +21,7 @@ async def build(backends: Backends, request: Request) -> None:
         raise errors.Invalid(f"unsupported Content-Type header ({content_type}): must be 'application/x-tar'")
     options = parse_options(request.query, request.header("x-registry-config"))
     progress = backends.builder.build(options, request.body_stream())
-    await request.stream_json(progress, eager=False)
+    await request.stream_progress(progress)
 
 
 async def cancel(backends: Backends, request: Request) -> None:

@@ -105,7 +105,7 @@ async def stats(backends: Backends, request: Request) -> None:
     if stream and one_shot:
         raise errors.Invalid("cannot have stream=true and one-shot=true")
     readings = await backends.engine.stats(request.name, stream=stream, one_shot=one_shot)
-    await request.stream_json(readings, eager=stream)
+    await request.stream_json(readings)
 
 
 async def resize(backends: Backends, request: Request) -> None:

@@ -87,7 +87,7 @@ async def create(backends: Backends, request: Request) -> None:
             progress = await import_(request.body_stream())
         else:
             progress = import_from_url(from_, backends.scratch, import_)
-    await request.stream_json(progress, eager=False)
+    await request.stream_progress(progress)
 
 
 def _reference(image: str, tag_: str) -> str:
@@ -102,12 +102,12 @@ async def push(backends: Backends, request: Request) -> None:
         tag=request.text("tag") or None,
         credentials=parse_registry_auth(request.header("x-registry-auth")),
     )
-    await request.stream_json(progress, eager=False)
+    await request.stream_progress(progress)
 
 
 async def load(backends: Backends, request: Request) -> None:
     progress = await backends.engine.image_load(request.body_stream(), quiet=request.flag("quiet"))
-    await request.stream_json(progress, eager=False)
+    await request.stream_progress(progress)
 
 
 async def save(backends: Backends, request: Request) -> None:

@@ -187,16 +187,17 @@ class Request:
         await self.begin(content_type, headers)
         await self.until_disconnect(self._pump(chunks))
 
-    async def stream_json(self, documents: AsyncIterator[Any], *, eager: bool = True) -> None:
-        """Answer with one JSON document per line.
+    async def stream_json(self, documents: AsyncIterator[Any]) -> None:
+        """Answer with one JSON document per line, headers at once."""
+        await self.stream(_lines(documents, b"\n"), JSON)
 
-        `eager` sends the headers at once. Otherwise they wait for the first document, so that what fails before it is
-        answered with its own status. Later failures become Docker's error line.
+    async def stream_progress(self, documents: AsyncIterator[Any]) -> None:
+        """Answer with Docker's progress messages, one per line.
+
+        Headers wait for the first one, so that what fails before it is answered with its own status. Later failures
+        become Docker's error line.
         """
-        lines = _lines(documents)
-        if not eager:
-            lines = await _primed(lines)
-        await self.stream(lines, JSON)
+        await self.stream(await _primed(_lines(documents, b"\r\n")), JSON)
 
     async def until_disconnect(self, work: Coroutine[Any, Any, None]) -> bool:
         """Run `work` to its end, or cancel it when the client goes away. Returns whether it came to its end."""
@@ -255,17 +256,17 @@ class Request:
             pass
 
 
-async def _lines(documents: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+async def _lines(documents: AsyncIterator[Any], end: bytes) -> AsyncIterator[bytes]:
     begun = False
     try:
         async for document in documents:
-            line = encode(document) + b"\r\n"
+            line = encode(document) + end
             begun = True
             yield line
     except errors.MooringError as error:
         if not begun:
             raise
-        yield encode({"errorDetail": {"message": error.message}, "error": error.message}) + b"\r\n"
+        yield encode({"errorDetail": {"message": error.message}, "error": error.message}) + end
     finally:
         await _close(documents)
 
