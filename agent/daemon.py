@@ -139,6 +139,12 @@ async def _open_runtime(config: Config) -> Runtime:
 
 
 async def _open_networking(config: Config, store: Store) -> Networking:
+    if config.runtime == "fake":
+        from agent.network.fake import FakeNetworking
+
+        fake = FakeNetworking(store)
+        await fake.start()
+        return fake
     from agent.network.absent import AbsentNetworking
     from agent.network.networking import LinuxNetworking
 
