@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import urllib.parse
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from wire.net.asgi import Receive, Scope, Send
 __all__ = ["BODY_LIMIT_BYTES", "COMMON_HEADERS", "Request"]
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
+DRAIN_BYTES, DRAIN_S = 64 * 1024 * 1024, 5.0
 Header = tuple[bytes, bytes]
 COMMON_HEADERS: tuple[Header, ...] = (
     (b"api-version", str(versions.MAX_API).encode()),
@@ -156,6 +158,7 @@ class Request:
         """Answer in Docker's error shape; once an answer has begun it can only be cut."""
         if self.started:
             return
+        await self._drain()
         status = status_of(error)
         headers: list[Header] = [(b"content-type", b"application/json")]
         if status == 401:
@@ -164,6 +167,19 @@ class Request:
             headers.append((b"retry-after", b"2"))
         body = b"" if status == 304 else orjson.dumps({"message": error.message}) + b"\n"
         await self.answer(status, body, headers)
+
+    async def _drain(self) -> None:
+        """Read what the client still sends, within limits: closing on unread bytes would make its kernel drop our
+        answer."""
+        if self.is_upgrade or not self.has_body or self.body_read.is_set():
+            return
+        size = 0
+        with contextlib.suppress(TimeoutError, Cancelled):
+            async with asyncio.timeout(DRAIN_S):
+                async for part in self.body_stream():
+                    size += len(part)
+                    if size > DRAIN_BYTES:
+                        return
 
     def _kind(self, message: str) -> str:
         return f"websocket.{message}" if self.is_upgrade else message

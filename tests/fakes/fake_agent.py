@@ -20,6 +20,7 @@ from typing import Any
 from agent.tunnel.dial import dial
 from agent.tunnel.link import Link
 from wire.net.asgi import Receive, Scope, Send
+from wire.stdcopy import STDOUT, frame
 
 __all__ = ["FakeAgent", "FakeEngine"]
 
@@ -266,11 +267,14 @@ class FakeEngine:
         await receive()
         if path.startswith("/containers/"):
             self.find(path.split("/")[2])
-        await send({"type": "websocket.accept", "headers": [(b"content-type", b"application/vnd.docker.raw-stream")]})
+        kind = b"application/vnd.docker.multiplexed-stream"
+        await send({"type": "websocket.accept", "headers": [(b"content-type", kind)]})
+        received = b""
         while (message := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "bytes": b"echo:" + message["bytes"]})
+            received += message["bytes"]
         if message["type"] == "websocket.eof":
-            await send({"type": "websocket.send", "bytes": b"end of input"})
+            text = b"frames: %s, end" % received
+            await send({"type": "websocket.send", "bytes": frame(STDOUT, text)})
         await send({"type": "websocket.close"})
 
 

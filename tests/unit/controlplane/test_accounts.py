@@ -24,6 +24,7 @@ from controlplane.accounts.models import BearerToken, LoginFailure, SetupToken, 
 from controlplane.accounts.revocation import RevocationWatch
 from controlplane.accounts.selectors import actor_for_token, actor_for_user, is_still_valid
 from controlplane.kernel.clock import now
+from controlplane.kernel.database import in_thread
 from wire.errors import Conflict, Forbidden, Invalid
 
 PASSWORD = "a long enough secret"
@@ -147,11 +148,9 @@ def test_a_token_with_a_cookie_is_refused(admin: User, client_of: Callable[..., 
 
 @pytest.mark.django_db(transaction=True)
 async def test_watch_cancels_what_a_revoked_actor_holds() -> None:
-    from asgiref.sync import sync_to_async
-
-    user = await sync_to_async(create_user)(username="mel", password=PASSWORD)
-    token, secret = await sync_to_async(create_token)(user_id=user.pk, name="ci")
-    actor = await sync_to_async(actor_for_token)(secret)
+    user = await in_thread(create_user, username="mel", password=PASSWORD)
+    token, secret = await in_thread(create_token, user_id=user.pk, name="ci")
+    actor = await in_thread(actor_for_token, secret)
     assert actor is not None
     watch = RevocationWatch()
     held = asyncio.Event()
@@ -165,7 +164,7 @@ async def test_watch_cancels_what_a_revoked_actor_holds() -> None:
     await held.wait()
     await watch.check()
     assert not task.cancelling()
-    await sync_to_async(revoke_token)(user_id=user.pk, token_id=token.pk)
+    await in_thread(revoke_token, user_id=user.pk, token_id=token.pk)
     await watch.check()
     with pytest.raises(asyncio.CancelledError):
         await task
