@@ -1,0 +1,187 @@
+"""A container in memory: its record, who waits for it, what runs for it; and the index of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.engine.record import ALIVE, Record
+from agent.ports.runtime import ExitStatus
+from agent.ports.storage import Delete, Put
+from wire.errors import Conflict, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from agent.ports.storage import Store
+
+__all__ = ["TABLE", "Container", "Containers"]
+
+TABLE = "engine.containers"
+
+Outcome = tuple[ExitStatus, str]
+"""How a wait ends: the exit status and, when removal failed, why."""
+
+
+class Container:
+    """`lock` is held over every change of state; reading the record needs no lock. Facts that die with the agent live
+    here, durable ones in `record`."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.lock = asyncio.Lock()
+        self.monitor: asyncio.Task[None] | None = None  # owns the wait for this run's exit
+        self.restart_timer: asyncio.Task[None] | None = None
+        self.health_task: asyncio.Task[None] | None = None
+        self.ended = asyncio.Event()  # this run is over and its log complete: log followers stop
+        self.stopped = asyncio.Event()  # no process of this run is left, cleared at start
+        self.stopped.set()
+        self.stop_requested = False  # a stop is under way: the exit announces it, no restart
+        self.started_monotonic = 0.0
+        self.backoff_s = 0.0
+        self.exec_ids: list[str] = []
+        self.announced = False  # `destroy` or `create` told
+        self._stop_waiters: list[asyncio.Future[Outcome]] = []
+        self._remove_waiters: list[asyncio.Future[Outcome]] = []
+        self.cache: dict[str, object] = {}  # rendered parts, dropped at every change
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def status(self) -> str:
+        """As Docker shows it."""
+        status = self.record.state.status
+        if status == "starting":
+            return "created" if not self.record.started_once else "exited"
+        return status
+
+    @property
+    def running(self) -> bool:
+        """Docker's State.Running: also true while paused or between restarts."""
+        return self.record.state.status in ALIVE
+
+    @property
+    def has_process(self) -> bool:
+        """A process really is there."""
+        return self.record.state.status in ("running", "paused")
+
+    def exit_status(self) -> ExitStatus:
+        state = self.record.state
+        return ExitStatus(
+            code=state.exit_code, exited_at=state.finished_at_ns / 1e9, oom_killed=state.oom_killed, lost=state.lost
+        )
+
+    def wait(self, condition: str) -> asyncio.Future[Outcome]:
+        """Registered on return. See `wait` verb for the conditions."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if condition in ("", "not-running") and not self.running:
+            future.set_result((self.exit_status(), ""))
+        elif condition == "removed":
+            self._remove_waiters.append(future)
+        else:
+            self._stop_waiters.append(future)
+        return future
+
+    def tell_stopped(self) -> None:
+        """Answer those who wait for the end of this run."""
+        waiters, self._stop_waiters = self._stop_waiters, []
+        _answer(waiters, (self.exit_status(), ""))
+
+    def tell_removed(self, error: str = "") -> None:
+        """Answer everybody; with `error` removal failed."""
+        waiters, self._remove_waiters = self._remove_waiters, []
+        if not error:
+            waiters += self._stop_waiters
+            self._stop_waiters = []
+        _answer(waiters, (self.exit_status(), error))
+
+    def attributes(self, **extra: str) -> dict[str, str]:
+        """Attributes of this container's events: labels, image, name, then `extra`."""
+        config = self.record.config
+        return {**(config.labels or {}), "image": config.image, "name": self.record.name, **extra}
+
+
+def _answer(waiters: list[asyncio.Future[Outcome]], outcome: Outcome) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(outcome)
+
+
+class Containers:
+    """All containers by id, name and id prefix, with their rows in the journal."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._by_id: dict[str, Container] = {}
+        self._by_name: dict[str, str] = {}  # reserved names, also of creates under way → container id
+        self._encoder = msgspec.json.Encoder()
+        decoder = msgspec.json.Decoder(Record)
+        for _, document in store.table(TABLE).items():
+            self.add(Container(decoder.decode(document)))
+
+    def __iter__(self) -> Iterator[Container]:
+        return iter(tuple(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def reserve(self, name: str, container_id: str) -> None:
+        """Take a name. Conflict with Docker's text when it is taken."""
+        holder = self._by_name.get(name)
+        if holder is not None and holder != container_id:
+            raise Conflict(
+                f'Conflict. The container name "/{name}" is already in use by container "{holder}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
+        self._by_name[name] = container_id
+
+    def release(self, name: str, container_id: str) -> None:
+        """Give a name back; only its holder does."""
+        if self._by_name.get(name) == container_id:
+            del self._by_name[name]
+
+    def name_taken(self, name: str) -> bool:
+        return name in self._by_name
+
+    def add(self, container: Container) -> None:
+        self._by_id[container.id] = container
+        self._by_name[container.name] = container.id
+
+    def discard(self, container: Container) -> None:
+        self._by_id.pop(container.id, None)
+        self.release(container.name, container.id)
+
+    def find(self, container_id: str) -> Container | None:
+        return self._by_id.get(container_id)
+
+    def resolve(self, ref: str) -> Container:
+        """By id, name (a leading slash allowed) or unique id prefix. NotFound or Invalid with Docker's texts."""
+        if not ref:
+            raise Invalid("No container name or ID supplied")
+        found = self._by_id.get(ref)
+        if found is not None:
+            return found
+        holder = self._by_name.get(ref.removeprefix("/"))
+        if holder is not None and (found := self._by_id.get(holder)) is not None:
+            return found
+        matches = [key for key in self._by_id if key.startswith(ref)] if len(ref) < 64 else []
+        if len(matches) > 1:
+            raise Invalid(f"multiple IDs found with provided prefix: {ref}")
+        if not matches:
+            raise NotFound(f"No such container: {ref}")
+        return self._by_id[matches[0]]
+
+    def save(self, container: Container) -> Awaitable[None]:
+        """Write its row; await to know that it is durable. Drops what was rendered from the old state."""
+        container.cache.clear()
+        return self._store.transaction((Put(TABLE, container.id, self._encoder.encode(container.record)),))
+
+    def erase(self, container: Container) -> Awaitable[None]:
+        return self._store.transaction((Delete(TABLE, container.id),))

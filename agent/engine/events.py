@@ -1,0 +1,198 @@
+"""Events: numbered, kept in a ring, told to every subscriber in order.
+
+A number is never used twice in one run of the agent and grows across restarts (it starts from the clock), so a reader
+that has seen N and finds N in the ring has missed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+
+from agent.engine.clock import now_ns, parse_timestamp
+from wire.errors import Invalid, PreconditionFailed
+
+__all__ = ["EventBus"]
+
+Event = dict[str, Any]
+Filters = Mapping[str, Sequence[str]]
+
+_RING: Final = 4096  # events kept for since= and for resuming readers
+_BACKLOG: Final = 16384  # a subscriber further behind than this is ended: it must start again from a snapshot
+_KNOWN: Final = frozenset(
+    "config container daemon event image label network node plugin scope secret service type volume".split()
+)
+
+
+class EventBus:
+    """Publish and subscribe on the event loop; nothing here waits for a slow reader."""
+
+    def __init__(self) -> None:
+        self._ring: deque[tuple[int, Event]] = deque(maxlen=_RING)
+        self._readers: set[asyncio.Queue[tuple[int, Event] | None]] = set()
+        self._closed = False
+        self.sequence = now_ns() // 1000  # grows faster than events come, over restarts too
+
+    def publish(self, kind: str, action: str, actor_id: str, attributes: Mapping[str, str]) -> None:
+        """Make and tell one event. `attributes` is copied and sorted, as Go prints maps."""
+        at_ns = now_ns()
+        event: Event = {}
+        if kind in ("container", "image"):
+            event["status"] = action
+            event["id"] = actor_id
+            if kind == "container" and (image := attributes.get("image")):
+                event["from"] = image
+        event |= {
+            "Type": kind,
+            "Action": action,
+            "Actor": {"ID": actor_id, "Attributes": dict(sorted(attributes.items()))},
+            "scope": "local",
+            "time": at_ns // 1_000_000_000,
+            "timeNano": at_ns,
+        }
+        self.sequence += 1
+        item = (self.sequence, event)
+        self._ring.append(item)
+        for queue in tuple(self._readers):
+            if queue.qsize() >= _BACKLOG:
+                self._readers.discard(queue)
+                queue.put_nowait(None)
+            else:
+                queue.put_nowait(item)
+
+    def stream(self, *, since: str = "", until: str = "", filters: Filters | None = None) -> AsyncIterator[Event]:
+        """Docker's `GET /events`: what the ring has from `since`, then what comes, to `until`. Subscribed on return."""
+        wanted = filters or {}
+        _check(wanted)
+        since_ns, until_ns = parse_timestamp(since), parse_timestamp(until)
+        if since_ns is not None and until_ns is not None and until_ns < since_ns:
+            raise Invalid(f"`since` time ({_go(since)}) cannot be after `until` time ({_go(until)})")
+        queue = self._subscribe()
+        past = [event for _, event in self._ring if since_ns is not None and event["timeNano"] >= since_ns]
+        return self._stream(queue, past, until_ns, wanted)
+
+    async def _stream(
+        self,
+        queue: asyncio.Queue[tuple[int, Event] | None],
+        past: Sequence[Event],
+        until_ns: int | None,
+        wanted: Filters,
+    ) -> AsyncIterator[Event]:
+        try:
+            for event in past:
+                if (until_ns is None or event["timeNano"] <= until_ns) and _matches(event, wanted):
+                    yield event
+            while True:
+                left_s = None if until_ns is None else (until_ns - now_ns()) / 1e9
+                if left_s is not None and left_s <= 0:
+                    return
+                try:
+                    item = await asyncio.wait_for(queue.get(), left_s)
+                except TimeoutError:
+                    return
+                if item is None:
+                    return
+                if _matches(item[1], wanted):
+                    yield item[1]
+        finally:
+            self._readers.discard(queue)
+
+    def numbered(self, after: int | None = None) -> AsyncIterator[tuple[int, Event]]:
+        """Every event after number `after` (None: from now). PreconditionFailed when no longer kept."""
+        past: list[tuple[int, Event]] = []
+        if after is not None and after != self.sequence:
+            oldest = self._ring[0][0] if self._ring else self.sequence + 1
+            if after + 1 < oldest or after > self.sequence:
+                raise PreconditionFailed(f"events after {after} are no longer kept", oldest=oldest)
+            past = [item for item in self._ring if item[0] > after]
+        return self._numbered(self._subscribe(), past)
+
+    async def _numbered(
+        self, queue: asyncio.Queue[tuple[int, Event] | None], past: Sequence[tuple[int, Event]]
+    ) -> AsyncIterator[tuple[int, Event]]:
+        try:
+            for item in past:
+                yield item
+            while (newer := await queue.get()) is not None:
+                yield newer
+        finally:
+            self._readers.discard(queue)
+
+    def _subscribe(self) -> asyncio.Queue[tuple[int, Event] | None]:
+        queue: asyncio.Queue[tuple[int, Event] | None] = asyncio.Queue()
+        if self._closed:
+            queue.put_nowait(None)
+        self._readers.add(queue)
+        return queue
+
+    @property
+    def readers(self) -> int:
+        """How many streams are open (`NEventsListener`)."""
+        return len(self._readers)
+
+    def close(self) -> None:
+        """End every stream, now and later."""
+        self._closed = True
+        for queue in self._readers:
+            queue.put_nowait(None)
+        self._readers.clear()
+
+
+def _go(text: str) -> str:
+    """How Go prints the parsed time in this one message: seconds as given."""
+    return text
+
+
+def _check(filters: Filters) -> None:
+    for name in filters:
+        if name not in _KNOWN:
+            raise Invalid(f"invalid filter '{name}'")
+
+
+def _matches(event: Event, filters: Filters) -> bool:
+    if not filters:
+        return True
+    attributes = event["Actor"]["Attributes"]
+    for name, values in filters.items():
+        if not values:
+            continue
+        if name == "event":
+            action = event["Action"]
+            if not any(action == value or action.split(":")[0] == value for value in values):
+                return False
+        elif name == "type":
+            if event["Type"] not in values:
+                return False
+        elif name == "scope":
+            if event["scope"] not in values:
+                return False
+        elif name == "label":
+            if not all(_label(attributes, value) for value in values):
+                return False
+        elif name == "image":
+            if not _image(event, values):
+                return False
+        elif event["Type"] != name or not _actor(event, values):
+            return False
+    return True
+
+
+def _label(attributes: Mapping[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in attributes and (not equals or attributes[key] == value)
+
+
+def _actor(event: Event, values: Sequence[str]) -> bool:
+    actor = event["Actor"]
+    name = actor["Attributes"].get("name", "")
+    return any(value in (actor["ID"], name) or actor["ID"].startswith(value) for value in values)
+
+
+def _image(event: Event, values: Sequence[str]) -> bool:
+    """`--filter image=`: the image's own events, and those of containers made from it; a tag may be left out."""
+    actor = event["Actor"]
+    names = [actor["ID"] if event["Type"] == "image" else "", actor["Attributes"].get("image", "")]
+    names.append(actor["Attributes"].get("name", "") if event["Type"] == "image" else "")
+    return any(name and any(value in (name, name.rpartition(":")[0]) for value in values) for name in names)
