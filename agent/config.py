@@ -151,6 +151,10 @@ class Config:
         """The OCI runtime's own state directory (`--root`)."""
         return self.run / "runtime"
 
+    def shm(self, container_id: str) -> Path:
+        """Mount point of a /dev/shm that other containers may join (`--ipc shareable`)."""
+        return self.run / "shm" / container_id
+
     @property
     def netns(self) -> Path:
         """Containers' network namespaces, pinned by bind mounts named after the container."""

@@ -14,6 +14,7 @@ from agent.ports.storage import Delete, Put
 from wire.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
+    from agent.engine.attach import PendingAttachment
     from agent.ports.storage import Store
 
 __all__ = ["TABLE", "Container", "Containers"]
@@ -38,10 +39,11 @@ class Container:
         self.stopped = asyncio.Event()  # no process of this run is left, cleared at start
         self.stopped.set()
         self.stop_requested = False  # a stop is under way: the exit announces it, no restart
+        self.keep = False  # the exit must not auto-remove: restart goes on with it, or `rm -f` removes it itself
         self.started_monotonic = 0.0
         self.backoff_s = 0.0
         self.exec_ids: list[str] = []
-        self.announced = False  # `destroy` or `create` told
+        self.attachments: list[PendingAttachment] = []  # clients that attached before the process was there
         self._stop_waiters: list[asyncio.Future[Outcome]] = []
         self._remove_waiters: list[asyncio.Future[Outcome]] = []
         self.cache: dict[str, object] = {}  # rendered parts, dropped at every change
@@ -101,6 +103,12 @@ class Container:
             waiters += self._stop_waiters
             self._stop_waiters = []
         _answer(waiters, (self.exit_status(), error))
+
+    def cancel_restart(self) -> None:
+        """Forget a restart that waits for its back-off. The state stays for the caller to set."""
+        if self.restart_timer is not None:
+            self.restart_timer.cancel()
+            self.restart_timer = None
 
     def attributes(self, **extra: str) -> dict[str, str]:
         """Attributes of this container's events: labels, image, name, then `extra`."""

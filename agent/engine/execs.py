@@ -1,0 +1,67 @@
+"""The registry of execs. They live in memory: an exec does not outlive the agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from agent.ports.runtime import ProcessSpec
+from wire.errors import NotFound
+
+__all__ = ["Exec", "Execs"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Exec:
+    """One exec. `exit_code` is set, and `running` false, before its stream ends."""
+
+    id: str
+    container_id: str
+    process: ProcessSpec
+    user: str
+    privileged: bool
+    tty: bool
+    open_stdin: bool
+    open_stdout: bool
+    open_stderr: bool
+    detach_keys: bytes
+    keys_given: str = ""
+    running: bool = False
+    started: bool = False
+    exit_code: int | None = None
+    pid: int = 0
+    can_remove: bool = False
+    began: asyncio.Event = field(default_factory=asyncio.Event)  # the process exists
+    done: asyncio.Event = field(default_factory=asyncio.Event)  # its exit code is known
+    size: tuple[int, int] | None = None  # a resize that came before the process
+
+    @property
+    def command(self) -> Sequence[str]:
+        return self.process.args
+
+
+class Execs:
+    """All execs by id."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Exec] = {}
+
+    def add(self, item: Exec) -> None:
+        self._by_id[item.id] = item
+
+    def get(self, exec_id: str) -> Exec:
+        """By id or unique prefix is not Docker's way: the whole id. NotFound: `No such exec instance: ID`."""
+        found = self._by_id.get(exec_id)
+        if found is None:
+            raise NotFound(f"No such exec instance: {exec_id}")
+        return found
+
+    def running_of(self, exec_ids: Iterable[str]) -> list[str]:
+        """Those of the ids that run now."""
+        return [item for item in exec_ids if (found := self._by_id.get(item)) is not None and found.running]
+
+    def forget(self, exec_ids: Iterable[str]) -> None:
+        """Drop them with their container."""
+        for exec_id in exec_ids:
+            self._by_id.pop(exec_id, None)

@@ -1,0 +1,128 @@
+"""What follows the end of a container's process: release, state, events, restart policy, auto-remove."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from agent.engine import health
+from agent.engine.clock import now_ns
+from agent.engine.container import Container
+from agent.engine.context import Context
+from agent.engine.release import release
+from agent.engine.remove import auto_remove
+from agent.engine.start import run_created
+from agent.host import failpoints
+from agent.ports.runtime import ExitStatus
+from wire.errors import MooringError
+
+__all__ = ["end_run", "remove_later", "restart_now", "should_restart", "watch"]
+
+_log = logging.getLogger(__name__)
+
+_FIRST_BACKOFF_S: Final = 0.1
+_LONGEST_BACKOFF_S: Final = 60.0
+_STEADY_S: Final = 10.0  # a run this long resets the back-off
+
+
+def watch(ctx: Context, container: Container) -> None:
+    """Wait, as a task, for the end of the run that has just begun (or was taken up again after an agent restart)."""
+    container.monitor = ctx.tasks.spawn(_watch(ctx, container), f"monitor {container.id[:12]}")
+
+
+async def _watch(ctx: Context, container: Container) -> None:
+    status = await ctx.runtime.wait(container.id)
+    failpoints.hit("exit.before_lock")
+    async with container.lock:
+        await end_run(ctx, container, status)
+
+
+async def end_run(ctx: Context, container: Container, status: ExitStatus) -> None:
+    """Take in that the process has ended. Hold the lock."""
+    record = container.record
+    state = record.state
+    ran_s = time.monotonic() - container.started_monotonic
+    health.end(container)
+    container.ended.set()
+    await release(ctx, container)
+    failpoints.hit("exit.after_release")
+    state.pid = 0
+    state.exit_code, state.oom_killed, state.lost = status.code, status.oom_killed, status.lost
+    state.finished_at_ns = int(status.exited_at * 1e9) or now_ns()
+    if status.lost:
+        state.error = "the monitor of the container vanished: its exit code is not known"
+    again = should_restart(container, ctx.tasks.closing)
+    state.status = "restarting" if again else "exited"
+    if again:
+        record.restart_count += 1
+        if not _starts_from_anew(ran_s):
+            container.backoff_s = min(container.backoff_s * 2, _LONGEST_BACKOFF_S) or _FIRST_BACKOFF_S
+        else:
+            container.backoff_s = _FIRST_BACKOFF_S
+    removes = record.host.auto_remove and not again and not container.keep
+    saved = None if removes else ctx.containers.save(container)
+    container.cache.clear()
+    if status.oom_killed:
+        ctx.events.publish("container", "oom", container.id, container.attributes())
+    if container.stop_requested:
+        ctx.events.publish("container", "stop", container.id, container.attributes())
+    container.stop_requested = False
+    elapsed = max(0, (state.finished_at_ns - state.started_at_ns) // 1_000_000_000)
+    ctx.events.publish(
+        "container",
+        "die",
+        container.id,
+        container.attributes(exitCode=str(state.exit_code), execDuration=str(elapsed)),
+    )
+    if saved is not None:
+        await saved
+    container.stopped.set()
+    container.tell_stopped()
+    if again:
+        container.restart_timer = ctx.tasks.spawn(_restart_after(ctx, container), f"restart {container.id[:12]}")
+    elif removes and not ctx.tasks.closing:
+        remove_later(ctx, container)
+
+
+def _starts_from_anew(ran_s: float) -> bool:
+    return ran_s > _STEADY_S
+
+
+def should_restart(container: Container, closing: bool = False) -> bool:
+    """What the restart policy says of a run that has just ended."""
+    record = container.record
+    policy = record.host.restart_policy
+    if closing or record.stopped_by_user or record.state.dead:
+        return False
+    if policy.name in ("always", "unless-stopped"):
+        return True
+    if policy.name == "on-failure" and record.state.exit_code != 0:
+        return policy.maximum_retry_count == 0 or record.restart_count < policy.maximum_retry_count
+    return False
+
+
+async def _restart_after(ctx: Context, container: Container) -> None:
+    await asyncio.sleep(container.backoff_s)
+    async with container.lock:
+        if container.record.state.status != "restarting":
+            return
+        container.restart_timer = None
+        await restart_now(ctx, container)
+
+
+async def restart_now(ctx: Context, container: Container) -> None:
+    """Start again as the policy asked; a start that fails ends in `exited` with the reason. Hold the lock."""
+    try:
+        await run_created(ctx, container)
+    except MooringError as error:
+        _log.warning("container.restart_failed id=%s error=%s", container.id, error.message)
+        container.record.state.status = "exited"
+        await ctx.containers.save(container)
+        container.tell_stopped()
+
+
+def remove_later(ctx: Context, container: Container) -> None:
+    """Auto-remove, as a task of its own: the caller holds the lock that removal needs."""
+    ctx.tasks.spawn(auto_remove(ctx, container), f"auto-remove {container.id[:12]}")

@@ -1,0 +1,80 @@
+"""`--link`: names of other containers for this one alone, on the default bridge as hosts entries and environment."""
+
+from __future__ import annotations
+
+from agent.engine.container import Container
+from agent.engine.context import Context
+from wire.engine.containers import HostConfig
+from wire.errors import Internal, Invalid, NotFound
+
+__all__ = ["link_environment", "linked_containers", "parse_link", "resolve_links"]
+
+
+def parse_link(link: str) -> tuple[str, str]:
+    """`NAME[:ALIAS]` as (name, alias), also in the form inspect shows (`/name:/me/alias`)."""
+    parts = link.split(":")
+    if len(parts) > 2 or not link:
+        raise Internal(f"bad format for links: {link}")
+    name = parts[0].removeprefix("/")
+    if len(parts) == 1:
+        return name, name
+    return name, parts[1].rpartition("/")[2]
+
+
+def resolve_links(ctx: Context, host: HostConfig) -> None:
+    """Check that linked containers exist."""
+    for link in host.links or ():
+        name, _ = parse_link(link)
+        try:
+            found = ctx.containers.resolve(name)
+        except NotFound as error:
+            raise Invalid(f"could not get container for {name}: {error.message}") from error
+        if found.record.host.network_mode == "host":
+            raise Invalid("conflicting options: host type networking can't be used with links. This would result in undefined behavior")
+
+
+def linked_containers(ctx: Context, host: HostConfig) -> list[tuple[Container, str]]:
+    """(container, alias) of every link whose container still exists."""
+    found: list[tuple[Container, str]] = []
+    for link in host.links or ():
+        name, alias = parse_link(link)
+        try:
+            found.append((ctx.containers.resolve(name), alias))
+        except (NotFound, Invalid):
+            continue
+    return found
+
+
+def link_environment(ctx: Context, container: Container) -> list[str]:
+    """The `ALIAS_PORT_…` variables of links on the default bridge (Docker's legacy links)."""
+    if container.record.host.network_mode != "bridge":
+        return []
+    env: list[str] = []
+    for other, alias in linked_containers(ctx, container.record.host):
+        address = next(
+            (item.ipv4_address for item in ctx.networking.sandbox_endpoints(other.id) if item.network_name == "bridge"), ""
+        )
+        if not address:
+            continue
+        prefix = alias.upper().replace("-", "_")
+        ports = sorted(other.record.config.exposed_ports or (), key=lambda port: int(port.partition("/")[0] or 0))
+        if ports:
+            number, _, protocol = ports[0].partition("/")
+            env.append(f"{prefix}_PORT={protocol or 'tcp'}://{address}:{number}")
+        for port in ports:
+            number, _, protocol = port.partition("/")
+            protocol = protocol or "tcp"
+            base = f"{prefix}_PORT_{number}_{protocol.upper()}"
+            env += [
+                f"{base}={protocol}://{address}:{number}",
+                f"{base}_ADDR={address}",
+                f"{base}_PORT={number}",
+                f"{base}_PROTO={protocol}",
+            ]
+        env.append(f"{prefix}_NAME=/{container.name}/{alias}")
+        env += [
+            f"{prefix}_ENV_{item}"
+            for item in other.record.config.env or ()
+            if not item.startswith(("HOME=", "PATH=")) and "=" in item
+        ]
+    return env

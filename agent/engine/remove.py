@@ -1,0 +1,119 @@
+"""`rm`: everything of a container, in an order that a restart can finish: row says `removing`, traces, row gone."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import suppress
+
+from agent.engine.attach import drop_attachments
+from agent.engine.container import Container
+from agent.engine.context import Context
+from agent.engine.stop import kill
+from agent.engine.volume_mounts import users_of
+from agent.host import failpoints
+from wire.errors import Conflict, Invalid, MooringError, NotFound
+
+__all__ = ["auto_remove", "finish_removal", "remove"]
+
+_log = logging.getLogger(__name__)
+
+
+async def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool = False, link: bool = False) -> None:
+    """Remove a container. Conflict while it runs, unless `force`; `volumes` takes its anonymous ones along.
+
+    When it returns the name is free, the row is gone, and nothing of it is on the host.
+    """
+    container = ctx.containers.resolve(ref)
+    if link:
+        raise Invalid(f"cannot remove link {ref}: links are part of the container that has them")
+    if container.record.state.status == "removing":
+        raise Conflict(f"removal of container {ref} is already in progress")
+    if container.running:
+        if not force:
+            raise Conflict(_running_text(container))
+        await _kill_first(ctx, container)
+    async with container.lock:
+        if ctx.containers.find(container.id) is not container:
+            return  # somebody else was faster; it is gone, as asked
+        if container.has_process:
+            if not force:
+                raise Conflict(_running_text(container))
+            raise Conflict(f"could not kill: container {container.id} was started again")
+        await _remove(ctx, container, volumes=volumes)
+
+
+def _running_text(container: Container) -> str:
+    """26.1's words name the state, as its `docker rm` shows them."""
+    state = container.record.state.status
+    if state == "paused":
+        hint = "unpause and then stop the container before removal or force remove"
+    else:
+        hint = "stop the container before removal or force remove"
+    return f'cannot remove container "/{container.name}": container is {state}: {hint}'
+
+
+async def _kill_first(ctx: Context, container: Container) -> None:
+    container.keep = True  # an --rm container is removed here, not by its exit
+    with suppress(Conflict, NotFound):
+        await kill(ctx, container.id)
+    await container.stopped.wait()
+
+
+async def auto_remove(ctx: Context, container: Container) -> None:
+    """`--rm`: remove with its anonymous volumes; a failure is kept in the state and told to who waits."""
+    async with container.lock:
+        if ctx.containers.find(container.id) is not container or container.has_process:
+            return
+        with suppress(MooringError):
+            await _remove(ctx, container, volumes=True)
+
+
+async def _remove(ctx: Context, container: Container, *, volumes: bool) -> None:
+    state = container.record.state
+    state.status = "removing"
+    container.cancel_restart()
+    saved = ctx.containers.save(container)
+    failpoints.hit("rm.after_journal")
+    try:
+        await finish_removal(ctx, container, volumes=volumes)
+    except Exception as error:
+        state.status, state.dead = "dead", True
+        state.error = str(error)
+        await saved
+        await ctx.containers.save(container)
+        container.tell_removed(str(error))
+        _log.exception("container.remove_failed id=%s", container.id)
+        raise
+
+
+async def finish_removal(ctx: Context, container: Container, *, volumes: bool) -> None:
+    """Delete what is left of a container marked `removing`; also after a restart. Every part is safe to repeat."""
+    record = container.record
+    drop_attachments(container)
+    await ctx.images.remove(container.id)
+    failpoints.hit("rm.after_root")
+    if record.host.log_config.type != "none":
+        await ctx.logs.remove(ctx.config.container_log(container.id))
+    shutil.rmtree(ctx.config.container(container.id), ignore_errors=True)
+    shutil.rmtree(ctx.config.bundle(container.id), ignore_errors=True)
+    failpoints.hit("rm.after_files")
+    ctx.execs.forget(container.exec_ids)
+    ctx.containers.discard(container)
+    await ctx.containers.erase(container)
+    failpoints.hit("rm.after_row")
+    if volumes:
+        await _remove_anonymous(ctx, container)
+    ctx.events.publish("container", "destroy", container.id, container.attributes())
+    container.tell_removed()
+
+
+async def _remove_anonymous(ctx: Context, container: Container) -> None:
+    for point in container.record.mounts:
+        if point.type == "volume" and point.anonymous and not users_of(ctx, point.name):
+            try:
+                driver = ctx.volumes.get(point.name).driver
+                await ctx.volumes.remove(point.name)
+            except (NotFound, Conflict):
+                continue
+            ctx.events.publish("volume", "destroy", point.name, {"driver": driver})

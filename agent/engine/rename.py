@@ -1,0 +1,32 @@
+"""`rename`."""
+
+from __future__ import annotations
+
+from agent.engine.context import Context
+from agent.engine.names import check_name
+from wire.errors import Invalid
+
+__all__ = ["rename"]
+
+
+async def rename(ctx: Context, ref: str, name: str) -> None:
+    """Give a container another name; its network names follow. Conflict when the name is taken."""
+    container = ctx.containers.resolve(ref)
+    if not name:
+        raise Invalid("Neither old nor new names may be empty")
+    async with container.lock:
+        wanted = check_name(name)
+        old = container.name
+        if wanted == old:
+            raise Invalid("Renaming a container with the same name as its current name")
+        ctx.containers.reserve(wanted, container.id)
+        container.record.name = wanted
+        try:
+            await ctx.networking.rename(container.id, wanted)
+            await ctx.containers.save(container)
+        except BaseException:
+            container.record.name = old
+            ctx.containers.release(wanted, container.id)
+            raise
+        ctx.containers.release(old, container.id)
+        ctx.events.publish("container", "rename", container.id, container.attributes(oldName=f"/{old}"))

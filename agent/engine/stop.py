@@ -1,0 +1,145 @@
+"""`stop`, `kill` and `restart`: signals, grace time, and waiting for the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal as signals
+from contextlib import suppress
+from typing import Final
+
+from agent.engine.container import Container
+from agent.engine.context import Context
+from agent.engine.signals import parse_signal, stop_signal
+from agent.engine.start import run_created
+from agent.host import failpoints
+from wire.errors import Conflict, Internal, Invalid, MooringError, NotFound, NotModified
+
+__all__ = ["end_process", "kill", "restart", "stop"]
+
+_DEFAULT_GRACE_S: Final = 10
+_KILL_WAIT_S: Final = 10.0  # after SIGKILL; longer only for a process in uninterruptible sleep
+
+
+async def stop(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
+    """Ask it to stop, then kill it after the grace time. NotModified when it does not run; Invalid for a bad signal."""
+    container = ctx.containers.resolve(ref)
+    if not container.running:
+        raise NotModified("")
+    container.record.stopped_by_user = True
+    if await _stop_between_restarts(ctx, container):
+        return
+    await end_process(ctx, container, signal, timeout_s, announce=True)
+
+
+async def _stop_between_restarts(ctx: Context, container: Container) -> bool:
+    """A container that waits for its next restart has nothing to signal: it is simply over."""
+    if container.record.state.status != "restarting":
+        return False
+    async with container.lock:
+        if container.record.state.status != "restarting":
+            return False
+        container.cancel_restart()
+        container.record.state.status = "exited"
+        await ctx.containers.save(container)
+        ctx.events.publish("container", "stop", container.id, container.attributes())
+        container.tell_stopped()
+    return True
+
+
+async def end_process(
+    ctx: Context, container: Container, signal: str, timeout_s: int | None, *, announce: bool
+) -> None:
+    """Bring the process to its end: the stop signal, the grace time (negative: for ever), SIGKILL."""
+    config = container.record.config
+    number = parse_signal(signal) if signal else stop_signal(config.stop_signal)
+    if timeout_s is None:
+        timeout_s = config.stop_timeout if isinstance(config.stop_timeout, int) else _DEFAULT_GRACE_S
+    container.stop_requested = announce
+    _ = ctx.containers.save(container)  # that the user stopped it must outlive us
+    failpoints.hit("stop.after_journal")
+    grace_s = None if timeout_s < 0 else float(timeout_s)
+    try:
+        await _send(ctx, container, number)
+        failpoints.hit("stop.after_signal")
+        if container.record.state.status == "paused":
+            with suppress(MooringError):
+                await ctx.runtime.resume(container.id)
+        if await _ended(container, grace_s):
+            return
+        failpoints.hit("stop.during_grace")
+    except NotFound:
+        if await _ended(container, _KILL_WAIT_S):
+            return
+    with suppress(NotFound):
+        await _send(ctx, container, signals.SIGKILL)
+    failpoints.hit("stop.after_kill")
+    if not await _ended(container, _KILL_WAIT_S):
+        container.stop_requested = False
+        raise Internal(
+            f"tried to kill container, but did not receive an exit event: container {container.id} has a process that "
+            "does not end on SIGKILL"
+        )
+
+
+async def _send(ctx: Context, container: Container, number: int) -> None:
+    await ctx.runtime.kill(container.id, number)
+    ctx.events.publish("container", "kill", container.id, container.attributes(signal=str(number)))
+
+
+async def _ended(container: Container, seconds: float | None) -> bool:
+    if container.stopped.is_set():
+        return True
+    try:
+        await asyncio.wait_for(container.stopped.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
+    """Send a signal (SIGKILL when none is named). SIGKILL and the stop signal end with the process, and the policy does
+    not restart it. Conflict when it does not run."""
+    container = ctx.containers.resolve(ref)
+    number = parse_signal(signal) if signal else int(signals.SIGKILL)
+    if not container.running:
+        raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running")
+    if number > 64:
+        raise _unsupported(number)
+    fatal = number in (signals.SIGKILL, stop_signal(container.record.config.stop_signal)) and number != 0
+    if fatal:
+        container.record.stopped_by_user = True
+    if await _stop_between_restarts(ctx, container):
+        return
+    try:
+        await _send(ctx, container, number)
+    except NotFound as error:
+        raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running") from error
+    if container.record.state.status == "paused" and number == signals.SIGKILL:
+        with suppress(MooringError):
+            await ctx.runtime.resume(container.id)
+    if number == signals.SIGKILL:
+        await _ended(container, _KILL_WAIT_S)
+
+
+def _unsupported(number: int) -> MooringError:
+    return Invalid(f"the linux daemon does not support signal {number}")
+
+
+async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
+    """Stop it when it runs, start it, tell `restart`."""
+    container = ctx.containers.resolve(ref)
+    if container.running:
+        stopped_before = container.record.stopped_by_user
+        container.record.stopped_by_user = True
+        try:
+            if not await _stop_between_restarts(ctx, container):
+                container.keep = True
+                await end_process(ctx, container, signal, timeout_s, announce=True)
+        finally:
+            container.record.stopped_by_user = stopped_before
+            container.keep = False
+    async with container.lock:
+        if not container.has_process:
+            container.cancel_restart()
+            await run_created(ctx, container)
+    ctx.events.publish("container", "restart", container.id, container.attributes())

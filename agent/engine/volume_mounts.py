@@ -1,0 +1,99 @@
+"""Volumes of one container: made at create, filled from the image, mounted at start, let go at exit."""
+
+from __future__ import annotations
+
+from agent.engine.context import Context
+from agent.engine.record import MountPoint, Record
+from wire.errors import NotFound
+
+__all__ = ["copy_up_all", "ensure_volumes", "mount_volumes", "unmount_volumes", "users_of"]
+
+ANONYMOUS = {"com.docker.volume.anonymous": ""}
+
+
+async def ensure_volumes(ctx: Context, record: Record) -> None:
+    """Make every volume the container names, and its anonymous ones; tells `create` of the new ones."""
+    options = {mount.target: mount for mount in record.host.mounts or () if record.host.mounts}
+    for point in record.mounts:
+        if point.type != "volume" or (point.name and point.source):
+            continue
+        asked = options.get(point.target)
+        wanted = asked.volume_options if asked else None
+        labels = dict(wanted.labels or {}) if wanted else {}
+        driver = (wanted.driver_config if wanted else None) or None
+        existed = bool(point.name) and _exists(ctx, point.name)
+        volume = await ctx.volumes.create(
+            point.name or None,
+            driver=point.driver or "local",
+            options=(driver.options if driver else None) or {},
+            labels=labels or None,
+        )
+        point.name, point.driver = volume.name, volume.driver
+        if not existed:
+            ctx.events.publish("volume", "create", volume.name, {"driver": volume.driver})
+        if not point.from_image and not point.mode:
+            point.mode = "z"  # Docker's default mode word of a local volume, shown by inspect
+
+
+def _exists(ctx: Context, name: str) -> bool:
+    try:
+        ctx.volumes.get(name)
+    except NotFound:
+        return False
+    return True
+
+
+async def copy_up_all(ctx: Context, record: Record) -> None:
+    """Fill empty volumes with what the image has there. The root is mounted for it, and unmounted again."""
+    points = [point for point in record.mounts if point.type == "volume" and not point.no_copy and not point.subpath]
+    if not points or not record.image_id:
+        return
+    rootfs = await ctx.images.mount(record.id)
+    try:
+        for point in points:
+            await ctx.volumes.mount(point.name, record.id)
+            try:
+                await ctx.volumes.copy_up(point.name, rootfs.path, point.target)
+            finally:
+                await ctx.volumes.unmount(point.name, record.id)
+    finally:
+        await ctx.images.unmount(record.id)
+
+
+async def mount_volumes(ctx: Context, record: Record) -> dict[str, str]:
+    """Make the volumes usable; returns mount target → host path. Tells `mount` of each."""
+    sources: dict[str, str] = {}
+    for point in record.mounts:
+        if point.type == "volume":
+            sources[point.target] = str(await ctx.volumes.mount(point.name, record.id))
+            ctx.events.publish("volume", "mount", point.name, _attributes(point, record, mounting=True))
+    return sources
+
+
+async def unmount_volumes(ctx: Context, record: Record, *, tell: bool = True) -> None:
+    """Let go of the volumes; safe to repeat."""
+    for point in record.mounts:
+        if point.type == "volume":
+            await ctx.volumes.unmount(point.name, record.id)
+            if tell:
+                ctx.events.publish("volume", "unmount", point.name, _attributes(point, record, mounting=False))
+
+
+def _attributes(point: MountPoint, record: Record, *, mounting: bool) -> dict[str, str]:
+    attributes = {"driver": point.driver, "container": record.id}
+    if mounting:
+        attributes |= {
+            "read/write": "true" if point.rw else "false",
+            "destination": point.target,
+            "propagation": point.propagation,
+        }
+    return attributes
+
+
+def users_of(ctx: Context, name: str) -> list[str]:
+    """Ids of the containers that refer to a volume, running or not."""
+    return [
+        container.id
+        for container in ctx.containers
+        if any(point.type == "volume" and point.name == name for point in container.record.mounts)
+    ]
