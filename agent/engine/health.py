@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import random
 import time
+from pathlib import Path
 from typing import Final
 
 from msgspec import UNSET
@@ -166,8 +167,7 @@ def _process(ctx: Context, container: Container, command: list[str]) -> ProcessS
     """The probe runs as the container's user, in its environment and under its confinement."""
     record = container.record
     host, config = record.host, record.config
-    root = ctx.images.root_path(container.id)
-    user = resolve_user(root, config.user, host.group_add or ())
+    user = resolve_user(Path(f"/proc/{record.state.pid}/root"), config.user, host.group_add or ())
     confined = confinement_for(
         host.security_opt or (), privileged=host.privileged, apparmor_here=ctx.runtime.info().apparmor
     )

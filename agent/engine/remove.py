@@ -44,12 +44,11 @@ async def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool =
 
 
 def _running_text(container: Container) -> str:
-    """26.1's words name the state, as its `docker rm` shows them."""
+    """Docker's words name the state."""
     state = container.record.state.status
     if state == "paused":
-        hint = "unpause and then stop the container before removal or force remove"
-    else:
-        hint = "stop the container before removal or force remove"
+        return f'cannot remove container "/{container.name}": container is paused and must be unpaused first'
+    hint = "stop the container before removing or force remove"
     return f'cannot remove container "/{container.name}": container is {state}: {hint}'
 
 

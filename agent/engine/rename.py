@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.engine.context import Context
 from agent.engine.names import check_name
-from wire.errors import Invalid
+from wire.errors import Conflict, Invalid
 
 __all__ = ["rename"]
 
@@ -15,11 +15,17 @@ async def rename(ctx: Context, ref: str, name: str) -> None:
     if not name:
         raise Invalid("Neither old nor new names may be empty")
     async with container.lock:
-        wanted = check_name(name)
         old = container.name
+        try:
+            wanted = check_name(name if name.startswith("/") else f"/{name}")
+        except Invalid as error:
+            raise Invalid(f"Error when allocating new name: {error.message}") from error
         if wanted == old:
             raise Invalid("Renaming a container with the same name as its current name")
-        ctx.containers.reserve(wanted, container.id)
+        try:
+            ctx.containers.reserve(wanted, container.id)
+        except Conflict as error:
+            raise Conflict(f"Error when allocating new name: {error.message}") from error
         container.record.name = wanted
         try:
             await ctx.networking.rename(container.id, wanted)

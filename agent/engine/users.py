@@ -34,11 +34,9 @@ class ResolvedUser:
 
 def resolve_user(root: Path, user: str, group_add: Sequence[str] = ()) -> ResolvedUser:
     """Resolve `user` (`name`, `uid`, either with `:group` or `:gid`; "" is root). Internal with Docker's texts."""
-    with open_root(root) as root_fd:
-        passwd = _read(root_fd, "etc/passwd")
-        name, _, group = user.partition(":")
-        uid, gid, home, login = _find_user(passwd, name or "0")
-        groups = _read(root_fd, "etc/group")
+    passwd, groups = _read_files(root)
+    name, _, group = user.partition(":")
+    uid, gid, home, login = _find_user(passwd, name or "0")
     extra: list[int] = []
     if group:
         gid = _find_group(groups, group, f"unable to find group {group}: no matching entries in group file")
@@ -51,6 +49,14 @@ def resolve_user(root: Path, user: str, group_add: Sequence[str] = ()) -> Resolv
         for item in group_add
     ]
     return ResolvedUser(uid, gid, tuple(dict.fromkeys((gid, *extra))), home)
+
+
+def _read_files(root: Path) -> tuple[list[list[str]], list[list[str]]]:
+    try:
+        with open_root(root) as root_fd:
+            return _read(root_fd, "etc/passwd"), _read(root_fd, "etc/group")
+    except OSError:  # a root that has just gone: numbers still resolve
+        return [], []
 
 
 def _read(root_fd: int, path: str) -> list[list[str]]:

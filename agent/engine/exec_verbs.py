@@ -1,0 +1,270 @@
+"""`exec`: create, start, resize, inspect. An exec's exit code is known before its stream ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from agent.engine.capabilities import capabilities_for
+from agent.engine.container import Container
+from agent.engine.context import Context
+from agent.engine.detach import DetachKeys, parse_keys
+from agent.engine.environment import build_environment, override
+from agent.engine.execs import Exec
+from agent.engine.limits import build_rlimits
+from agent.engine.names import random_id
+from agent.engine.security import confinement_for
+from agent.engine.users import resolve_user
+from agent.ports.runtime import ExecSpec, ProcessSpec, StdioSession
+from wire.engine.execs import ExecCreateRequest
+from wire.errors import Conflict, Internal, Invalid, MooringError
+
+__all__ = ["ExecSession", "exec_create", "exec_inspect", "exec_resize", "exec_start"]
+
+_READY_S: Final = 10.0
+
+
+async def exec_create(ctx: Context, ref: str, body: ExecCreateRequest) -> str:
+    """Note what is to be run; returns the id. Conflict unless the container runs, Invalid without a command."""
+    container = ctx.containers.resolve(ref)
+    command = [body.cmd] if isinstance(body.cmd, str) else list(body.cmd or ())
+    if not command:
+        raise Invalid("No exec command specified")
+    _require_running(container, ref)
+    try:
+        keys = parse_keys(body.detach_keys)
+    except Invalid as error:
+        raise Internal(f"Invalid escape keys ({body.detach_keys}) provided") from error
+    item = Exec(
+        id=random_id(),
+        container_id=container.id,
+        process=_process(container, body, command),
+        user=body.user,
+        privileged=body.privileged,
+        tty=body.tty,
+        open_stdin=body.attach_stdin,
+        open_stdout=body.attach_stdout,
+        open_stderr=body.attach_stderr,
+        detach_keys=keys,
+        keys_given=body.detach_keys,
+    )
+    ctx.execs.add(item)
+    container.exec_ids.append(item.id)
+    _tell(ctx, container, f"exec_create: {_shown(item)}", item)
+    return item.id
+
+
+def _require_running(container: Container, ref: str) -> None:
+    state = container.record.state.status
+    if not container.running:
+        raise Conflict(f"container {container.id} is not running")
+    if state == "paused":
+        raise Conflict(f"Container {ref} is paused, unpause the container before exec")
+    if state == "restarting":
+        raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
+
+
+def _shown(item: Exec) -> str:
+    """As Docker's events print it: entrypoint, space, arguments."""
+    return f"{item.command[0]} {' '.join(item.command[1:])}"
+
+
+def _tell(ctx: Context, container: Container, action: str, item: Exec, **extra: str) -> None:
+    ctx.events.publish("container", action, container.id, container.attributes(execID=item.id, **extra))
+
+
+def _process(container: Container, body: ExecCreateRequest, command: Sequence[str]) -> ProcessSpec:
+    """Everything but the user, who is looked up when it starts."""
+    record = container.record
+    host, config = record.host, record.config
+    privileged = body.privileged or host.privileged
+    size = body.console_size if isinstance(body.console_size, list) and len(body.console_size) == 2 else [0, 0]
+    return ProcessSpec(
+        args=tuple(command),
+        env=tuple(body.env or ()),
+        cwd=body.working_dir or config.working_dir or "/",
+        tty=body.tty,
+        console_rows=size[0],
+        console_columns=size[1],
+        capabilities=capabilities_for(list(host.cap_add or ()), list(host.cap_drop or ()), privileged=privileged),
+        rlimits=build_rlimits(host.ulimits),
+    )
+
+
+def _finish_process(ctx: Context, container: Container, item: Exec) -> ProcessSpec:
+    """Resolve the user in the running container's own root and build the environment."""
+    record = container.record
+    config, host = record.config, record.host
+    root = Path(f"/proc/{record.state.pid}/root")
+    user = resolve_user(root, item.user or config.user, () if item.user else host.group_add or ())
+    confined = confinement_for(
+        host.security_opt or (),
+        privileged=host.privileged or item.privileged,
+        apparmor_here=ctx.runtime.info().apparmor,
+    )
+    if any(not entry.partition("=")[0] for entry in item.process.env):
+        raise Internal(
+            "OCI runtime exec failed: exec failed: unable to start container process: invalid environment variable: "
+            "name cannot be empty: unknown"
+        )
+    base = build_environment(config.hostname, config.env or (), tty=item.tty, home=user.home)
+    if item.user and not any(entry.startswith("HOME=") for entry in config.env or ()):
+        base = tuple(entry for entry in base if not entry.startswith("HOME=")) + (f"HOME={user.home}",)
+    rows, columns = item.size or (item.process.console_rows, item.process.console_columns)
+    return ProcessSpec(
+        args=item.process.args,
+        env=tuple(override(base, item.process.env)),
+        cwd=item.process.cwd,
+        uid=user.uid,
+        gid=user.gid,
+        additional_gids=user.groups,
+        tty=item.tty,
+        console_rows=rows,
+        console_columns=columns,
+        capabilities=item.process.capabilities,
+        no_new_privileges=confined.no_new_privileges,
+        rlimits=item.process.rlimits,
+        apparmor_profile=confined.apparmor,
+    )
+
+
+class ExecSession:
+    """One exec's streams. Implements `ports.runtime.StdioSession`; the output ends when the exit code is known."""
+
+    def __init__(self, ctx: Context, container: Container, item: Exec, session: StdioSession) -> None:
+        self._ctx = ctx
+        self._container = container
+        self._item = item
+        self._session = session
+        self._keys = DetachKeys(item.detach_keys)
+        self._detached = asyncio.Event()
+
+    @property
+    def tty(self) -> bool:
+        return self._item.tty
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        source = self._session.output()
+        detached = asyncio.ensure_future(self._detached.wait())
+        try:
+            while not self._detached.is_set():
+                step = asyncio.ensure_future(anext(source, None))
+                await asyncio.wait((step, detached), return_when=asyncio.FIRST_COMPLETED)
+                if not step.done():
+                    step.cancel()
+                    return
+                chunk = step.result()
+                if chunk is None:
+                    break
+                stream, _ = chunk
+                if self.tty or (self._item.open_stdout if stream == 1 else self._item.open_stderr):
+                    yield chunk
+            await self._item.done.wait()
+        finally:
+            detached.cancel()
+
+    async def write(self, data: bytes) -> None:
+        if not self._item.open_stdin or self._detached.is_set():
+            return
+        kept, found = (self._keys.feed(data)) if self.tty else (data, False)
+        if kept:
+            await self._session.write(kept)
+        if found:
+            self._detached.set()
+            _tell(self._ctx, self._container, "exec_detach", self._item)
+
+    async def close_stdin(self) -> None:
+        if self._item.open_stdin and not self._detached.is_set():
+            await self._session.close_stdin()
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+async def exec_start(
+    ctx: Context, exec_id: str, *, detach: bool = False, tty: bool = False, console_size: Sequence[int] | None = None
+) -> ExecSession | None:
+    """Run it. None when detached. Conflict when it ran before or the container cannot; the runtime's own words when the
+    command cannot be executed (its exit code is 126 then)."""
+    item = ctx.execs.get(exec_id)
+    container = ctx.containers.resolve(item.container_id)
+    if item.exit_code is not None:
+        raise Conflict(f"Error: Exec command {exec_id} has already run")
+    if item.started:
+        raise Conflict(f"Error: Exec command {exec_id} is already running")
+    _require_running(container, container.id)
+    item.started = item.running = True
+    if console_size and len(console_size) == 2 and item.tty:
+        item.size = (console_size[0], console_size[1])
+    _tell(ctx, container, f"exec_start: {_shown(item)}", item)
+    try:
+        spec = ExecSpec(
+            exec_id=exec_id,
+            process=_finish_process(ctx, container, item),
+            open_stdin=item.open_stdin and not detach,
+            attach=not detach,
+        )
+        item.pid, session = await ctx.runtime.exec_start(container.id, spec)
+    except BaseException as error:
+        item.running, item.exit_code = False, 126
+        item.began.set()
+        item.done.set()
+        if isinstance(error, MooringError):
+            _tell(ctx, container, "exec_die", item, exitCode="126")
+        raise
+    item.began.set()
+    ctx.tasks.spawn(_watch(ctx, container, item), f"exec {exec_id[:12]}")
+    return ExecSession(ctx, container, item, session) if session is not None else None
+
+
+async def _watch(ctx: Context, container: Container, item: Exec) -> None:
+    try:
+        status = await ctx.runtime.exec_wait(container.id, item.id)
+        code = status.code
+    except MooringError:
+        code = 128 + signal.SIGKILL
+    item.running, item.exit_code = False, code
+    _tell(ctx, container, "exec_die", item, exitCode=str(code))
+    item.done.set()
+
+
+async def exec_resize(ctx: Context, exec_id: str, rows: int, columns: int) -> None:
+    """Resize its terminal. One that is about to start is waited for: the CLI sends the size at the same time."""
+    item = ctx.execs.get(exec_id)
+    if not item.began.is_set():
+        item.size = (rows, columns)
+        try:
+            await asyncio.wait_for(item.began.wait(), _READY_S)
+        except TimeoutError as error:
+            raise Internal("timeout waiting for exec session ready") from error
+    if item.running and item.tty:
+        await ctx.runtime.exec_resize(item.container_id, exec_id, rows, columns)
+
+
+def exec_inspect(ctx: Context, exec_id: str) -> dict[str, Any]:
+    """Docker's shape; ExitCode is null until it has ended."""
+    item = ctx.execs.get(exec_id)
+    command: dict[str, Any] = {
+        "tty": item.tty,
+        "entrypoint": item.command[0],
+        "arguments": list(item.command[1:]),
+        "privileged": item.privileged,
+    }
+    if item.user:
+        command["user"] = item.user
+    return {
+        "ID": item.id,
+        "Running": item.running,
+        "ExitCode": item.exit_code,
+        "ProcessConfig": command,
+        "OpenStdin": item.open_stdin,
+        "OpenStderr": item.open_stderr,
+        "OpenStdout": item.open_stdout,
+        "CanRemove": item.can_remove,
+        "ContainerID": item.container_id,
+        "DetachKeys": item.keys_given,
+        "Pid": item.pid,
+    }

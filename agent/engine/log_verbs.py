@@ -1,0 +1,63 @@
+"""`logs`: a container's log as Docker streams it, and as entries with cursors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from agent.engine.clock import parse_timestamp
+from agent.engine.container import Container
+from agent.engine.context import Context
+from agent.ports.logs import LogEntry, LogQuery
+from wire.errors import Invalid, Unsupported
+
+__all__ = ["log_entries", "logs", "parse_tail"]
+
+
+def parse_tail(text: str) -> int | None:
+    """`all`, empty, negative or not a number is everything, as in Docker."""
+    return int(text) if text.isdigit() else None
+
+
+def _require_log(container: Container) -> None:
+    if container.record.host.log_config.type == "none":
+        raise Unsupported("configured logging driver does not support reading")
+
+
+async def logs(
+    ctx: Context, ref: str, *, stdout: bool, stderr: bool, follow: bool = False, since: str = "", until: str = "",
+    timestamps: bool = False, details: bool = False, tail: str = "all",
+) -> tuple[bool, AsyncIterator[bytes]]:  # fmt: skip
+    """(tty, chunks ready to send). Invalid when neither stream is asked for."""
+    container = ctx.containers.resolve(ref)
+    if not (stdout or stderr):
+        raise Invalid("Bad parameters: you must choose at least one stream")
+    _require_log(container)
+    query = LogQuery(
+        stdout=stdout,
+        stderr=stderr,
+        tail=parse_tail(tail),
+        since_ns=parse_timestamp(since),
+        until_ns=parse_timestamp(until),
+        follow=follow and (container.running or container.record.state.status == "starting"),
+        ended=container.ended,
+    )
+    tty = container.record.config.tty
+    chunks = ctx.logs.frames(
+        ctx.config.container_log(container.id), query, multiplexed=not tty, timestamps=timestamps, coalesce=True
+    )
+    return tty, chunks
+
+
+async def log_entries(
+    ctx: Context, ref: str, *, cursor: str = "", tail: str = "all", follow: bool = False
+) -> AsyncIterator[Sequence[LogEntry]]:
+    """Both streams with cursors."""
+    container = ctx.containers.resolve(ref)
+    _require_log(container)
+    query = LogQuery(
+        tail=None if cursor else parse_tail(tail),
+        cursor=cursor or None,
+        follow=follow and container.running,
+        ended=container.ended,
+    )
+    return ctx.logs.entries(ctx.config.container_log(container.id), query)
