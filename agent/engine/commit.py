@@ -1,0 +1,66 @@
+"""`commit`: an image from a container's root."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import msgspec
+
+from agent.engine.config_changes import apply_changes
+from agent.engine.context import Context
+from agent.engine.merge import merge_config
+from agent.engine.pause import pause, unpause
+from wire.engine.containers import CommitRequest, ContainerConfig
+from wire.errors import Conflict, Invalid
+from wire.refs import parse_reference
+
+__all__ = ["commit"]
+
+
+async def commit(ctx: Context, body: CommitRequest) -> str:
+    """Returns the image id. The container is paused meanwhile unless it is told not to."""
+    container = ctx.containers.resolve(body.container)
+    record = container.record
+    if record.state.dead:
+        raise Conflict(f"You cannot commit container {container.id} which is Dead")
+    if record.state.status == "removing":
+        raise Conflict(f"You cannot commit container {container.id} which is being removed")
+    repo, tag = _name(body)
+    config = copy.copy(body.config) if body.config is not None else ContainerConfig()
+    base = copy.deepcopy(record.config)
+    apply_changes(config, body.changes)
+    merge_config(config, base)
+    paused = body.pause and record.state.status == "running"
+    if paused:
+        await pause(ctx, container.id)
+    try:
+        image_id = await ctx.images.commit(
+            container.id,
+            config=_document(config),
+            repo=repo,
+            tag=tag,
+            author=body.author,
+            comment=body.comment,
+            created_by=" ".join([record.path, *record.args]),
+        )
+        attributes = {"comment": body.comment, "imageID": image_id, "imageRef": f"{repo}:{tag}" if repo else ""}
+        ctx.events.publish("container", "commit", container.id, container.attributes(**attributes))
+    finally:
+        if paused:
+            await unpause(ctx, container.id)
+    return image_id
+
+
+def _name(body: CommitRequest) -> tuple[str, str]:
+    if not body.repo:
+        return "", ""
+    reference = parse_reference(f"{body.repo}:{body.tag}" if body.tag else body.repo)
+    if reference.digest:
+        raise Invalid("cannot import digest reference")
+    return reference.name, reference.tag or "latest"
+
+
+def _document(config: ContainerConfig) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(config)
+    return document
