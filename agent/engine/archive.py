@@ -12,6 +12,7 @@ from agent.engine.clock import rfc3339_nano
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.record import MountPoint
+from agent.engine.users import resolve_user
 from agent.ports.images import ArchiveStat
 from wire.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -90,8 +91,12 @@ async def archive_put(
             raise _missing(path, ref) from error
         if not found.is_dir and not found.link_target:
             raise Invalid("extraction point is not a directory")
+        owner = None
+        if copy_uid_gid:
+            user = resolve_user(root, container.record.config.user)
+            owner = (user.uid, user.gid)
         await ctx.images.archive_put(
-            root, inside, source, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid
+            root, inside, source, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, owner=owner
         )
     ctx.events.publish("container", "extract-to-dir", container.id, container.attributes())
 
@@ -123,9 +128,9 @@ def _mount_of(container: Container, path: str) -> MountPoint | None:
     clean = posixpath.normpath("/" + path.lstrip("/"))
     best: MountPoint | None = None
     for point in container.record.mounts:
-        if clean == point.target or clean.startswith(point.target.rstrip("/") + "/"):
-            if best is None or len(point.target) > len(best.target):
-                best = point
+        inside = clean == point.target or clean.startswith(point.target.rstrip("/") + "/")
+        if inside and (best is None or len(point.target) > len(best.target)):
+            best = point
     return best
 
 

@@ -9,25 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from agent.engine.container import Container
+from agent.engine.container import Container, PendingAttachment
 from agent.engine.context import Context
 from agent.engine.detach import DetachKeys, parse_keys
 from agent.ports.logs import LogQuery
-from agent.ports.runtime import StdioSession
 from wire.errors import Conflict
 
-__all__ = ["Attachment", "PendingAttachment", "attach", "bind_attachments", "drop_attachments"]
-
-
-class PendingAttachment:
-    """Where a session of the runtime arrives; None means there will not be one."""
-
-    def __init__(self) -> None:
-        self.session: asyncio.Future[StdioSession | None] = asyncio.get_running_loop().create_future()
-
-    def bind(self, session: StdioSession | None) -> None:
-        if not self.session.done():
-            self.session.set_result(session)
+__all__ = ["Attachment", "attach", "bind_attachments", "drop_attachments"]
 
 
 class Attachment:
@@ -135,8 +123,6 @@ async def attach(
     if stream:
         if container.has_process:
             pending.bind(await ctx.runtime.attach(container.id))
-        elif state.status == "created" or state.status == "starting" or not _ended(container):
-            container.attachments.append(pending)
         else:
             container.attachments.append(pending)
     ctx.events.publish("container", "attach", container.id, container.attributes())
@@ -150,10 +136,6 @@ async def attach(
         stream=stream,
         keys=keys,
     )
-
-
-def _ended(container: Container) -> bool:
-    return container.record.state.status == "exited"
 
 
 async def bind_attachments(ctx: Context, container: Container) -> None:

@@ -58,7 +58,7 @@ def normalise_capabilities(field: str, names: Iterable[str]) -> list[str]:
 
 
 def capabilities_for(add: Sequence[str], drop: Sequence[str], *, privileged: bool) -> tuple[str, ...]:
-    """The set a process gets, by Docker's arithmetic: drop from the default set first, then add; `add ALL` starts full."""
+    """The set a process gets, by Docker's sums: drop from the default set, then add; `add ALL` starts full."""
     if privileged:
         return _known_here()
     added, dropped = normalise_capabilities("CapAdd", add), normalise_capabilities("CapDrop", drop)

@@ -53,7 +53,7 @@ def _apply(config: ContainerConfig, text: str) -> None:
     elif name == "LABEL":
         config.labels = {**(config.labels or {}), **_pairs("LABEL", rest)}
     elif name == "EXPOSE":
-        ports = {port if "/" in port else f"{port}/tcp": {} for port in rest.split()}
+        ports: dict[str, dict[str, object]] = {port if "/" in port else f"{port}/tcp": {} for port in rest.split()}
         config.exposed_ports = {**(config.exposed_ports or {}), **ports}
     elif name == "VOLUME":
         config.volumes = {**(config.volumes or {}), **{path: {} for path in _words(rest)}}
@@ -103,7 +103,7 @@ def _pairs(name: str, text: str) -> dict[str, str]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            raise Invalid(f"Syntax error - can't find = in \"{word}\". Must be of the form: name=value")
+            raise Invalid(f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value')
         if not key:
             raise Invalid(f"{name} names can not be blank")
         found[key] = value

@@ -9,20 +9,30 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.engine.record import ALIVE, Record
-from agent.ports.runtime import ExitStatus
+from agent.ports.runtime import ExitStatus, StdioSession
 from agent.ports.storage import Delete, Put
 from wire.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
-    from agent.engine.attach import PendingAttachment
     from agent.ports.storage import Store
 
-__all__ = ["TABLE", "Container", "Containers"]
+__all__ = ["TABLE", "Container", "Containers", "PendingAttachment"]
 
 TABLE = "engine.containers"
 
 Outcome = tuple[ExitStatus, str]
 """How a wait ends: the exit status and, when removal failed, why."""
+
+
+class PendingAttachment:
+    """Where a session of the runtime arrives; None means there will not be one."""
+
+    def __init__(self) -> None:
+        self.session: asyncio.Future[StdioSession | None] = asyncio.get_running_loop().create_future()
+
+    def bind(self, session: StdioSession | None) -> None:
+        if not self.session.done():
+            self.session.set_result(session)
 
 
 class Container:

@@ -1,4 +1,4 @@
-"""`create`: check, merge, make root and volumes, write the row. Killed at any line, a restart sweeps what has no row."""
+"""`create`: check, merge, make root and volumes, write the row. Killed before the row, a restart sweeps it."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def endpoint_spec(settings: EndpointSettings, links: Mapping[str, str] | None = 
         ipv6_address=ipam.ipv6_address or "",
         mac_address=settings.mac_address,
         aliases=tuple(settings.aliases or ()),
-        links=tuple([*(settings.links or ()), *(f"{name}:{alias}" for alias, name in (links or {}).items())]),
+        links=(*(settings.links or ()), *(f"{name}:{alias}" for alias, name in (links or {}).items())),
         driver_opts=settings.driver_opts or {},
     )
 

@@ -104,7 +104,12 @@ def _extra(ctx: Context, container: Container) -> list[tuple[str, str]]:
 def _host_gateway(ctx: Context, endpoints: Sequence[Endpoint]) -> str:
     """The host's address on the default bridge, as Docker; else the container's own gateway."""
     for network in ctx.networking.networks():
-        if network.predefined and network.spec.name == "bridge" and network.spec.pools and network.spec.pools[0].gateway:
+        if (
+            network.predefined
+            and network.spec.name == "bridge"
+            and network.spec.pools
+            and network.spec.pools[0].gateway
+        ):
             return network.spec.pools[0].gateway
     return next((endpoint.gateway for endpoint in endpoints if endpoint.gateway), "127.0.0.1")
 

@@ -112,7 +112,7 @@ def _finish_process(ctx: Context, container: Container, item: Exec) -> ProcessSp
         )
     base = build_environment(config.hostname, config.env or (), tty=item.tty, home=user.home)
     if item.user and not any(entry.startswith("HOME=") for entry in config.env or ()):
-        base = tuple(entry for entry in base if not entry.startswith("HOME=")) + (f"HOME={user.home}",)
+        base = (*(entry for entry in base if not entry.startswith("HOME=")), f"HOME={user.home}")
     rows, columns = item.size or (item.process.console_rows, item.process.console_columns)
     return ProcessSpec(
         args=item.process.args,
@@ -216,7 +216,7 @@ async def exec_start(
             _tell(ctx, container, "exec_die", item, exitCode="126")
         raise
     item.began.set()
-    ctx.tasks.spawn(_watch(ctx, container, item), f"exec {exec_id[:12]}")
+    _ = ctx.tasks.spawn(_watch(ctx, container, item), f"exec {exec_id[:12]}")
     return ExecSession(ctx, container, item, session) if session is not None else None
 
 

@@ -125,4 +125,4 @@ async def restart_now(ctx: Context, container: Container) -> None:
 
 def remove_later(ctx: Context, container: Container) -> None:
     """Auto-remove, as a task of its own: the caller holds the lock that removal needs."""
-    ctx.tasks.spawn(auto_remove(ctx, container), f"auto-remove {container.id[:12]}")
+    _ = ctx.tasks.spawn(auto_remove(ctx, container), f"auto-remove {container.id[:12]}")

@@ -1,10 +1,10 @@
 """Health checks: a probe run beside the container's process, and the state it makes.
 
-    (start) ──▶ starting ──probe ok──▶ healthy ◀──────────┐
-                   │                     │ `retries` failures in a row
-                   │ `retries` failures  ▼                │ probe ok
-                   └──after the start──▶ unhealthy ───────┘
-                      period
+(start) ──▶ starting ──probe ok──▶ healthy ◀──────────┐
+               │                     │ `retries` failures in a row
+               │ `retries` failures  ▼                │ probe ok
+               └──after the start──▶ unhealthy ───────┘
+                  period
 """
 
 from __future__ import annotations
@@ -100,9 +100,7 @@ async def _loop(ctx: Context, container: Container, command: list[str]) -> None:
     while True:
         health = container.record.state.health
         in_start = (
-            health is not None
-            and health.status == "starting"
-            and (time.monotonic() - started) * _S < start_period_ns
+            health is not None and health.status == "starting" and (time.monotonic() - started) * _S < start_period_ns
         )
         await asyncio.sleep((start_interval_ns if in_start else interval_ns) / _S * _jitter(interval_ns))
         if not container.has_process:
@@ -138,9 +136,7 @@ async def _take(
     container.cache.clear()
     if health.status != before:
         await ctx.containers.save(container)
-        ctx.events.publish(
-            "container", f"health_status: {health.status}", container.id, container.attributes()
-        )
+        ctx.events.publish("container", f"health_status: {health.status}", container.id, container.attributes())
 
 
 async def _probe(ctx: Context, container: Container, command: list[str], timeout_s: float) -> tuple[int, str]:

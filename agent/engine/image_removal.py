@@ -151,7 +151,7 @@ async def image_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
         try:
             for name in image.repo_tags:
                 records += await image_remove(ctx, name)
-            if ctx.images.resolve(image.id):
+            if not image.repo_tags:
                 records += await image_remove(ctx, image.id)
         except MooringError:
             continue

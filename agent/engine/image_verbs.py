@@ -35,8 +35,8 @@ def containers_using(ctx: Context, image_id: str) -> int:
 
 
 async def image_list(
-    ctx: Context, *, all: bool = False, filters: Filters | None = None, shared_size: bool = False, digests: bool = False,
-    count_containers: bool = False,
+    ctx: Context, *, all: bool = False, filters: Filters | None = None, shared_size: bool = False,
+    digests: bool = False, count_containers: bool = False,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Newest first. Without `all` an image that is only another's parent is left out."""
     asked = filters or {}

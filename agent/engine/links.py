@@ -30,7 +30,10 @@ def resolve_links(ctx: Context, host: HostConfig) -> None:
         except NotFound as error:
             raise Invalid(f"could not get container for {name}: {error.message}") from error
         if found.record.host.network_mode == "host":
-            raise Invalid("conflicting options: host type networking can't be used with links. This would result in undefined behavior")
+            raise Invalid(
+                "conflicting options: host type networking can't be used with links. "
+                "This would result in undefined behavior"
+            )
 
 
 def linked_containers(ctx: Context, host: HostConfig) -> list[tuple[Container, str]]:
@@ -52,7 +55,8 @@ def link_environment(ctx: Context, container: Container) -> list[str]:
     env: list[str] = []
     for other, alias in linked_containers(ctx, container.record.host):
         address = next(
-            (item.ipv4_address for item in ctx.networking.sandbox_endpoints(other.id) if item.network_name == "bridge"), ""
+            (item.ipv4_address for item in ctx.networking.sandbox_endpoints(other.id) if item.network_name == "bridge"),
+            "",
         )
         if not address:
             continue

@@ -152,16 +152,20 @@ def _tests(ctx: Context, filters: Filters, known: Sequence[Container]) -> Iterab
             numbers = {int(value) for value in codes}
         except ValueError as error:
             raise Invalid(f"invalid filter 'exited={codes[0]}'") from error
-        yield lambda container: (
-            not container.running and container.record.started_once and container.record.state.exit_code in numbers
+        yield (
+            lambda container: (
+                not container.running and container.record.started_once and container.record.state.exit_code in numbers
+            )
         )
     if states := filters.get("health"):
         for value in states:
             if value not in _HEALTH:
                 raise Invalid(f"invalid filter 'health={value}'")
-        yield lambda container: (
-            container.record.state.health.status if container.record.state.health else "none"
-        ) in states
+        yield (
+            lambda container: (
+                (container.record.state.health.status if container.record.state.health else "none") in states
+            )
+        )
     if ids := filters.get("id"):
         yield lambda container: any(container.id.startswith(value) for value in ids)
     if names := filters.get("name"):
@@ -246,4 +250,3 @@ def _port_test(ctx: Context, name: str, wanted: Sequence[str]) -> Callable[[Cont
         )
 
     return test
-

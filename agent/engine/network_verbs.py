@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from agent.engine.clock import rfc3339_nano
@@ -43,27 +43,23 @@ async def network_list(ctx: Context, filters: Filters | None = None) -> list[dic
     found: list[dict[str, Any]] = []
     for network in ctx.networking.networks():
         spec = network.spec
-        if names := asked.get("name"):
-            if not any(_matches(value, spec.name) for value in names):
-                continue
-        if ids := asked.get("id"):
-            if not any(network.id.startswith(value) for value in ids):
-                continue
-        if drivers := asked.get("driver"):
-            if spec.driver not in drivers:
-                continue
-        if scopes := asked.get("scope"):
-            if (spec.scope or "local") not in scopes:
-                continue
-        if types := asked.get("type"):
-            if ("builtin" if network.predefined else "custom") not in types:
-                continue
+        if not all(test(network, values) for name, test in _TESTS if (values := asked.get(name))):
+            continue
         if not match_labels(asked, "label", spec.labels):
             continue
         if dangling is not None and (network.predefined or dangling == (network.id in used)):
             continue
         found.append(_document(network))
     return found
+
+
+_TESTS: Final[tuple[tuple[str, Callable[[Network, Sequence[str]], bool]], ...]] = (
+    ("name", lambda network, values: any(_matches(value, network.spec.name) for value in values)),
+    ("id", lambda network, values: any(network.id.startswith(value) for value in values)),
+    ("driver", lambda network, values: network.spec.driver in values),
+    ("scope", lambda network, values: (network.spec.scope or "local") in values),
+    ("type", lambda network, values: ("builtin" if network.predefined else "custom") in values),
+)
 
 
 def _matches(pattern: str, name: str) -> bool:
@@ -180,9 +176,7 @@ async def network_remove(ctx: Context, ref: str) -> None:
     _tell(ctx, "destroy", network)
 
 
-async def network_connect(
-    ctx: Context, ref: str, container_ref: str, settings: EndpointSettings | None = None
-) -> None:
+async def network_connect(ctx: Context, ref: str, container_ref: str, settings: EndpointSettings | None = None) -> None:
     """Join a network; of a container that does not run, from its next start on."""
     container = ctx.containers.resolve(container_ref)
     network = ctx.networking.get_network(ref)
@@ -216,10 +210,15 @@ def _check_modes(container: Container, network: Network) -> None:
     if mode == "host" or network.spec.driver == "host":
         raise Invalid("container cannot be disconnected from host network or connected to host network")
     if container_of(mode) is not None:
-        raise Invalid("container sharing network namespace with another container or host cannot be connected to any other network")
+        raise Invalid(
+            "container sharing network namespace with another container or host "
+            "cannot be connected to any other network"
+        )
     joined = [item.network for item in container.record.attachments]
     if "none" in joined or (network.spec.driver == "null" and joined and joined != ["none"]):
-        raise Invalid("container cannot be connected to multiple networks with one of the networks in private (none) mode")
+        raise Invalid(
+            "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+        )
 
 
 async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, force: bool = False) -> None:
@@ -240,7 +239,9 @@ async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, forc
     async with container.lock:
         record = container.record
         attachment = next((item for item in record.attachments if item.network_id == network.id), None)
-        attachment = attachment or next((item for item in record.attachments if item.network == network.spec.name), None)
+        attachment = attachment or next(
+            (item for item in record.attachments if item.network == network.spec.name), None
+        )
         if attachment is None:
             raise Internal(f"container {container.id} is not connected to network {network.spec.name}")
         if network.spec.driver == "host" and container.has_process:

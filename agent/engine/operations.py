@@ -26,9 +26,7 @@ T = TypeVar("T")
 _TABLE: Final = "engine.operations"
 _KEEP: Final = 4096
 
-_KINDS: Final = {
-    kind.kind: kind for name in errors.__all__ if issubclass(kind := getattr(errors, name), MooringError)
-}
+_KINDS: Final = {kind.kind: kind for name in errors.__all__ if issubclass(kind := getattr(errors, name), MooringError)}
 
 
 class Operations:

@@ -127,7 +127,7 @@ async def _finish(ctx: Context, container: Container) -> None:
         await release(ctx, container)
         await finish_removal(ctx, container, volumes=record.host.auto_remove)
     elif status == "restarting" and container.restart_timer is None:
-        ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
+        _ = ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
     elif status == "exited" and record.host.auto_remove and record.started_once:
         remove_later(ctx, container)
     elif (
@@ -136,7 +136,7 @@ async def _finish(ctx: Context, container: Container) -> None:
         and record.started_once
         and record.host.restart_policy.name == "always"
     ):
-        ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
+        _ = ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
 
 
 async def _restart(ctx: Context, container: Container) -> None:

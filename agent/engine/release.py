@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 async def release(ctx: Context, container: Container) -> None:
     """Delete the runtime's traces, leave networks, unmount root and volumes. All parts are tried; what fails is logged
     and left to the next release or to recovery. Events come in Docker's order: networks, then volumes."""
-    results = await asyncio.gather(
-        ctx.runtime.delete(container.id), close_network(ctx, container), return_exceptions=True
+    results: list[BaseException | None] = list(
+        await asyncio.gather(ctx.runtime.delete(container.id), close_network(ctx, container), return_exceptions=True)
     )
     results += await asyncio.gather(
         ctx.images.unmount(container.id), unmount_volumes(ctx, container.record), return_exceptions=True

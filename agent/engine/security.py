@@ -37,7 +37,7 @@ def parse_security_opt(options: Iterable[str]) -> Confinement:
             raise Internal(f'invalid --security-opt 1: "{option}"')
         if name == "label":
             continue
-        elif name == "apparmor":
+        if name == "apparmor":
             apparmor = value
         elif name == "seccomp":
             seccomp = value

@@ -27,7 +27,7 @@ READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysr
 
 
 def check_request(body: CreateRequest) -> tuple[ContainerConfig, HostConfig, NetworkingConfig, list[str]]:
-    """Take the request apart and check everything that needs no other object; returns warnings last. No change anywhere."""
+    """Take the request apart and check all that needs no other object; warnings come last. Changes nothing."""
     config = ContainerConfig(**{name: getattr(body, name) for name in ContainerConfig.__struct_fields__})
     if config == ContainerConfig():
         raise Invalid("config cannot be empty in order to create a container")
@@ -45,7 +45,9 @@ def check_request(body: CreateRequest) -> tuple[ContainerConfig, HostConfig, Net
     return config, host, networking, warnings
 
 
-def settle_config(config: ContainerConfig, image: Image | None, container_id: str, host_name: str, host: HostConfig) -> None:
+def settle_config(
+    config: ContainerConfig, image: Image | None, container_id: str, host_name: str, host: HostConfig
+) -> None:
     """Merge the image's config in and give the container its host name."""
     merge_config(config, image_config(image.config if image else {}))
     if not config.hostname:
@@ -53,11 +55,11 @@ def settle_config(config: ContainerConfig, image: Image | None, container_id: st
 
 
 def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
-    """Fill in Docker's defaults, in place. Invalid for a log driver or option, Internal for storage and security options."""
+    """Fill in Docker's defaults, in place. Invalid for a log driver, Internal for storage and security options."""
     if not host.log_config.type:
         host.log_config = LogConfig(type="json-file", config=host.log_config.config)
     host.log_config.config = host.log_config.config or {}
-    logs.options(host.log_config.type, host.log_config.config)
+    logs.check(host.log_config.type, host.log_config.config)
     if isinstance(host.storage_opt, dict):
         for name in host.storage_opt:
             if name != "size":

@@ -54,9 +54,7 @@ def build_spec(
         tty=config.tty,
         console_rows=size[0],
         console_columns=size[1],
-        capabilities=capabilities_for(
-            _names(host.cap_add), _names(host.cap_drop), privileged=host.privileged
-        ),
+        capabilities=capabilities_for(_names(host.cap_add), _names(host.cap_drop), privileged=host.privileged),
         no_new_privileges=confined.no_new_privileges,
         rlimits=build_rlimits(host.ulimits),
         oom_score_adj=host.oom_score_adj,
@@ -140,7 +138,10 @@ def _ipc_peer(ctx: Context, ref: str) -> Container:
     if not other.has_process:
         raise Internal(f"cannot join IPC of a non running container: {ref}: container {other.id} is not running")
     if other.record.host.ipc_mode not in ("shareable", "host") and container_of(other.record.host.ipc_mode) is None:
-        raise Internal(f"cannot join IPC of container {ref}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)")
+        raise Internal(
+            f"cannot join IPC of container {ref}: non-shareable IPC "
+            "(hint: use IpcMode:shareable for the donor container)"
+        )
     return other
 
 

@@ -21,8 +21,8 @@ __all__ = ["build_mounts", "ensure_bind_sources", "rootfs_propagation"]
 def build_mounts(
     record: Record, *, etc_files: Path, sources: Mapping[str, str], shm_source: str | None
 ) -> tuple[MountSpec, ...]:
-    """All mounts, parents first. `sources` maps volume targets to host paths; `shm_source` is a host tmpfs to be bound on
-    /dev/shm, "" for a private one, None for none (ipc `none` has neither, `host` binds the host's)."""
+    """All mounts, parents first. `sources` maps volume targets to host paths; `shm_source` is a host tmpfs to be bound
+    on /dev/shm, "" for a private one, None for none (ipc `none` has neither, `host` binds the host's)."""
     taken = {point.target for point in record.mounts}
     tmpfs = record.host.tmpfs if isinstance(record.host.tmpfs, dict) else {}
     taken |= {os.path.normpath(target) for target in tmpfs}
@@ -39,7 +39,9 @@ def build_mounts(
     ]
     user += [_user_mount(point, sources) for point in sorted_for_mounting(record.mounts)]
     user += [
-        MountSpec(destination=os.path.normpath(target), type="tmpfs", source="tmpfs", options=tuple(tmpfs_options(text)))
+        MountSpec(
+            destination=os.path.normpath(target), type="tmpfs", source="tmpfs", options=tuple(tmpfs_options(text))
+        )
         for target, text in sorted(tmpfs.items())
     ]
     user.sort(key=lambda mount: mount.destination.count("/"))  # a mount over /etc comes before the files in it
@@ -68,7 +70,9 @@ def _defaults(record: Record, shm_source: str | None) -> Iterable[MountSpec]:
     if host.ipc_mode == "host":
         yield MountSpec(destination="/dev/mqueue", type="bind", source="/dev/mqueue", options=("rbind", "rprivate"))
     else:
-        yield MountSpec(destination="/dev/mqueue", type="mqueue", source="mqueue", options=("nosuid", "noexec", "nodev"))
+        yield MountSpec(
+            destination="/dev/mqueue", type="mqueue", source="mqueue", options=("nosuid", "noexec", "nodev")
+        )
     if shm_source is None:
         return
     if shm_source:
@@ -100,7 +104,9 @@ def _subpath(volume: str, subpath: str) -> str:
     try:
         return resolve_in_root(volume, subpath)
     except OSError as error:
-        raise Internal(f"cannot access path {os.path.join(volume, subpath)}: {(error.strerror or '').lower()}") from error
+        raise Internal(
+            f"cannot access path {os.path.join(volume, subpath)}: {(error.strerror or '').lower()}"
+        ) from error
 
 
 def ensure_bind_sources(record: Record) -> None:

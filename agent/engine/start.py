@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 from agent.engine import health
 from agent.engine.attach import bind_attachments, drop_attachments
@@ -86,6 +85,7 @@ async def run_created(ctx: Context, container: Container) -> None:
 async def _make(ctx: Context, container: Container) -> int:
     """Prepare everything and create the (stopped) process; returns its pid."""
     record = container.record
+    rotation = _rotation(ctx, container)
     ensure_bind_sources(record)
     rootfs, netns = await asyncio.gather(ctx.images.mount(container.id), open_network(ctx, container))
     failpoints.hit("start.after_network")
@@ -100,15 +100,17 @@ async def _make(ctx: Context, container: Container) -> int:
     pid = await ctx.runtime.create(spec)
     failpoints.hit("start.after_runtime_create")
     await bind_attachments(ctx, container)
-    rotation = ctx.logs.options(record.host.log_config.type, record.host.log_config.config or {})
     if rotation is not None:
-        _rotate(ctx, container, rotation)
+        ctx.logs.watch(ctx.config.container_log(container.id), ctx.config.bundle(container.id) / "ctl", rotation)
     return pid
 
 
-def _rotate(ctx: Context, container: Container, rotation: LogRotation) -> None:
-    control: Path = ctx.config.bundle(container.id) / "ctl"
-    ctx.logs.watch(ctx.config.container_log(container.id), control, rotation)
+def _rotation(ctx: Context, container: Container) -> LogRotation | None:
+    log = container.record.host.log_config
+    try:
+        return ctx.logs.options(log.type, log.config or {})
+    except MooringError as error:
+        raise type(error)(f"failed to create task for container: {error.message}", **error.details) from error
 
 
 async def _fail(ctx: Context, container: Container, before: str, error: BaseException) -> None:
@@ -126,4 +128,3 @@ async def _fail(ctx: Context, container: Container, before: str, error: BaseExce
     if container.record.host.auto_remove and isinstance(error, MooringError) and not ctx.tasks.closing:
         ctx.remove_soon(container)
     container.tell_stopped()
-

@@ -174,9 +174,7 @@ def _warnings(problems: Sequence[str]) -> list[str] | None:
 def _registry_config(ctx: Context) -> dict[str, Any]:
     insecure = list(ctx.config.insecure_registries)
     mirrors = list(ctx.config.registry_mirrors)
-    index: dict[str, Any] = {
-        "docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}
-    }
+    index: dict[str, Any] = {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}}
     for name in insecure:
         if "/" not in name:
             index[name] = {"Name": name, "Mirrors": [], "Secure": False, "Official": False}
@@ -228,4 +226,3 @@ async def auth(ctx: Context, credentials: Credentials) -> dict[str, Any]:
     """`POST /auth`."""
     token = await ctx.images.check_login(credentials)
     return {"IdentityToken": token, "Status": "Login Succeeded"}
-

@@ -15,7 +15,7 @@ _PAIRS: Final = (
     ("dirsync", "nodirsync"), ("atime", "noatime"), ("diratime", "nodiratime"), ("mand", "nomand"),
     ("relatime", "norelatime"), ("strictatime", "nostrictatime"), ("bind", "nobind"), ("rbind", "norbind"),
 )  # fmt: skip
-_OPPOSITE: Final = {a: b for a, b in _PAIRS} | {b: a for a, b in _PAIRS}
+_OPPOSITE: Final = dict(_PAIRS) | {b: a for a, b in _PAIRS}
 _WORDS: Final = frozenset(_OPPOSITE) | {
     "defaults", "remount", "shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable",
 }  # fmt: skip

@@ -13,10 +13,8 @@ from wire.errors import Conflict, Internal, Invalid, MooringError
 __all__ = ["parse_ps", "top"]
 
 
-
-
 async def top(ctx: Context, ref: str, ps_args: str = "") -> dict[str, Any]:
-    """Titles and Processes. Conflict when it does not run; Internal with ps's own words when it refuses the arguments."""
+    """Titles and Processes. Conflict when it does not run; Internal with ps's own words when ps refuses."""
     container = ctx.containers.resolve(ref)
     if not container.running:
         raise Conflict(f"container {container.id} is not running")

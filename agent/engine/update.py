@@ -29,7 +29,9 @@ async def update(ctx: Context, ref: str, body: UpdateRequest) -> list[str]:
     async with container.lock:
         record = container.record
         if record.state.status in ("removing", "dead"):
-            raise Conflict(f"Cannot update container {container.id}: Container is marked for removal and cannot be \"update\".")
+            raise Conflict(
+                f'Cannot update container {container.id}: Container is marked for removal and cannot be "update".'
+            )
         wanted = copy.copy(record.host)
         try:
             _apply(wanted, body)

@@ -39,12 +39,11 @@ async def volume_documents(
     dangling = flag(asked, "dangling", False) if asked.get("dangling") else None
     found: list[dict[str, Any]] = []
     for volume in sorted(ctx.volumes.list(), key=lambda item: item.name):
-        if names := asked.get("name"):
-            if not any(_matches(value, volume.name) for value in names):
-                continue
-        if drivers := asked.get("driver"):
-            if volume.driver not in drivers:
-                continue
+        names, drivers = asked.get("name"), asked.get("driver")
+        if names and not any(_matches(value, volume.name) for value in names):
+            continue
+        if drivers and volume.driver not in drivers:
+            continue
         if not match_labels(asked, "label", volume.labels):
             continue
         users = users_of(ctx, volume.name) if dangling is not None or usage else []
