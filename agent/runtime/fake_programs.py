@@ -247,7 +247,6 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "nginx": _web_server,
     "httpd": _web_server,
     "caddy": _web_server,
-    "docker-entrypoint.sh": _database,
     "redis-server": _database,
     "postgres": _database,
     "mysqld": _database,
@@ -256,14 +255,22 @@ PROGRAMS: Final[Mapping[str, Program]] = {
 }
 
 
+_WRAPPERS: Final = frozenset(
+    {"docker-entrypoint.sh", "entrypoint.sh", "tini", "docker-init", "dumb-init", "exec", "env"}
+)
+
+
 def find_program(argv: tuple[str, ...]) -> Program | None:
-    """The program for an argv: by base name; None when this fake has no such executable.
+    """The program for an argv: by base name, looking through wrappers such as `docker-entrypoint.sh nginx`; None when
+    this fake has no such executable.
 
     Names that end in `-missing` or paths under `/missing` do not exist, so failures can be scripted; anything else
     unknown is taken for a service that counts.
     """
+    while argv and argv[0].rpartition("/")[2] in _WRAPPERS:
+        argv = argv[2:] if argv[1:2] == ("--",) else argv[1:]
     if not argv:
-        return None
+        return _counter
     name = argv[0].rpartition("/")[2]
     if name in PROGRAMS:
         return PROGRAMS[name]

@@ -324,7 +324,8 @@ class RuntimeSuite:
     async def test_limits_are_updated_and_seen_in_stats(self, lab: Lab) -> None:
         spec = await lab.running("sleep", "1000", resources=Resources(memory_bytes=64 << 20, pids_limit=50))
         before = await lab.runtime.stats(spec.id)
-        assert (before.memory_limit_bytes, before.pids_limit, before.pids_current) == (64 << 20, 50, 1)
+        assert (before.memory_limit_bytes, before.pids_limit) == (64 << 20, 50)
+        assert before.pids_current >= 1  # runc's own threads count until it becomes the command
         await lab.runtime.update(spec.id, Resources(memory_bytes=96 << 20, memory_swap_bytes=192 << 20, pids_limit=60))
         after = await lab.runtime.stats(spec.id)
         assert (after.memory_limit_bytes, after.pids_limit) == (96 << 20, 60)
