@@ -21,7 +21,7 @@ from agent.network.kernel import Kernel
 from agent.network.networks import Networks
 from agent.network.worker import Worker
 from agent.ports.network import NetworkSpec
-from wire.errors import Conflict, Forbidden
+from wire.errors import Forbidden, Internal
 
 __all__ = ["Bridges", "rules_of"]
 
@@ -69,7 +69,7 @@ class Bridges:
         for item in bridges:
             try:
                 self._kernel.ensure_bridge(item, BridgeOptions.parse(item.spec.options).mtu)
-            except OSError as error:
+            except (OSError, Internal) as error:
                 _log.error("bridge.unusable network=%s link=%s error=%s", item.spec.name, item.link, error)
                 unusable.append((item.spec.name, str(error)))
         return unusable
@@ -107,7 +107,8 @@ class Bridges:
             )
             if settled.predefined:
                 settled = msgspec.structs.replace(settled, user_subnets=False)
-            if settled.spec.driver != "bridge":
+            if settled.spec.driver == "macvlan":
+                self._kernel.check_parent(settled.link)
                 return settled
             owned = self._kernel.ensure_bridge(settled, BridgeOptions.parse(settled.spec.options).mtu)
         return msgspec.structs.replace(settled, owns_link=owned)
@@ -127,7 +128,7 @@ class Bridges:
             if self._in_use(network_id):
                 raise Forbidden(f"error while removing network: network {name} id {network_id} has active endpoints")
             if definition.spec.config_only and any(item.spec.config_from == name for item in self._networks.all()):
-                raise Conflict(f'configuration network "{name}" is in use')
+                raise Forbidden(f'error while removing network: configuration network "{name}" is in use')
             if definition.spec.driver == "bridge":
                 await self._worker.run(self._close, definition)
             await self._networks.forget(definition)

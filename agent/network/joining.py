@@ -41,7 +41,7 @@ class Joining:
         """Raise Docker's refusal when `sandbox` may not join."""
         driver = definition.spec.driver
         if definition.spec.config_only:
-            raise Forbidden(f"configuration only network cannot be joined: {definition.spec.name}")
+            raise Forbidden("cannot create endpoint on configuration-only network")
         if (driver == "host") != sandbox.host:
             raise Invalid(_SHARED if sandbox.host else NOT_HOST)
         if definition.id in sandbox.attachments:

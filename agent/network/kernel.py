@@ -23,6 +23,7 @@ from agent.network.firewall import Translation
 from agent.network.ipam import Subnet
 from agent.network.netlink import Message, NetlinkSocket
 from agent.network.worker import Worker
+from wire.errors import Internal
 
 __all__ = ["Defaults", "Kernel", "Plug"]
 
@@ -62,6 +63,14 @@ def _write_sysctl(path: str, value: str) -> None:
     (_SYSCTL / path).write_text(value)
 
 
+def _read_sysctl(path: str) -> str:
+    """The value, "" where the kernel has none (no IPv6, no bridge netfilter)."""
+    try:
+        return (_SYSCTL / path).read_text().strip()
+    except OSError:
+        return ""
+
+
 class Kernel:
     """See the module docstring. OSErrors name what was asked of the kernel."""
 
@@ -83,7 +92,7 @@ class Kernel:
         known = links.find_link(route, name)
         if known is not None:
             if known.kind != "bridge":
-                raise OSError(errno.EEXIST, f"existing interface {name} is not a bridge", name)
+                raise Internal(f"existing interface {name} is not a bridge")
             owned = known.alias == alias or bool(self._own_name.fullmatch(name))
             self._set_up(known.index, definition, alias if owned else None)
             return owned
@@ -97,6 +106,11 @@ class Kernel:
             self.remove_links([name])
             raise
         return True
+
+    def check_parent(self, name: str) -> None:
+        """Internal with Docker's text when a macvlan's parent is not there."""
+        if links.find_link(self._worker.route(), name) is None:
+            raise Internal(f"invalid subinterface vlan name {name}, example formatting is eth0.10")
 
     def _set_up(self, index: int, definition: Definition, alias: str | None) -> None:
         name = definition.link
@@ -121,11 +135,21 @@ class Kernel:
         return [link.name for link in found]
 
     def enable_forwarding(self, *, ipv6: bool) -> None:
-        """Let the host forward, as Docker does; left alone when it already does."""
-        paths = ["ipv4/ip_forward"] + (["ipv6/conf/default/forwarding", "ipv6/conf/all/forwarding"] if ipv6 else [])
-        for path in paths:
-            if (_SYSCTL / path).read_text().strip() == "0":
-                _write_sysctl(path, "1")
+        """Let the host forward, as Docker does; left alone when it already does.
+
+        A host that forwards IPv6 no longer believes router advertisements unless `accept_ra` is 2: links that listened
+        to them go on doing so, or the host would lose its own default route.
+        """
+        if _read_sysctl("ipv4/ip_forward") == "0":
+            _write_sysctl("ipv4/ip_forward", "1")
+        if not ipv6 or _read_sysctl("ipv6/conf/all/forwarding") != "0":
+            return
+        for directory in (_SYSCTL / "ipv6/conf").iterdir():
+            with contextlib.suppress(OSError):  # a link may vanish meanwhile
+                if directory.name != "all" and (directory / "accept_ra").read_text().strip() == "1":
+                    (directory / "accept_ra").write_text("2")
+        _write_sysctl("ipv6/conf/default/forwarding", "1")
+        _write_sysctl("ipv6/conf/all/forwarding", "1")
 
     def host_subnets(self) -> list[Subnet]:
         """Subnets the host has routes to."""
@@ -188,7 +212,7 @@ class Kernel:
         try:
             # With bridge netfilter the forward chain keeps the ports apart, and isolation would also stop translated
             # packets, which it turns round inside the bridge.
-            if plug.isolated and plug.host_link and not _bridge_netfilter():
+            if plug.isolated and plug.host_link and _read_sysctl("bridge/bridge-nf-call-iptables") != "1":
                 self._set_port(plug.host_link, isolated=True)
             with namespaces.inside_netns(plug.netns), NetlinkSocket() as inside:
                 self._configure(inside, plug)
@@ -297,11 +321,6 @@ class Kernel:
                 _request_gone(route, links.delete_link(link.index, link.name))
                 removed.append(link.name)
         return removed
-
-
-def _bridge_netfilter() -> bool:
-    path = _SYSCTL / "bridge/bridge-nf-call-iptables"
-    return path.exists() and path.read_text().strip() == "1"
 
 
 def _prefix_len(subnet: str) -> int:

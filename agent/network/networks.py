@@ -13,7 +13,7 @@ from agent.network import ipam
 from agent.network.definition import BridgeOptions, Definition
 from agent.ports.network import IpamPool, NetworkSpec
 from agent.ports.storage import Store
-from wire.errors import Conflict, Forbidden, NotFound
+from wire.errors import Conflict, Forbidden, Invalid, NotFound
 
 __all__ = ["Networks"]
 
@@ -94,6 +94,8 @@ class Networks:
         if self.by_name(spec.name) is not None:
             raise Conflict(f"network with name {spec.name} already exists")
         if spec.config_only:
+            if spec.config_from:
+                raise Forbidden("a configuration network cannot depend on another configuration network")
             return _new(replace(spec, driver="null"))
         if spec.config_from:
             spec = self._with_config(spec)
@@ -101,7 +103,7 @@ class Networks:
         if spec.driver == "macvlan":
             parent = BridgeOptions.parse(spec.options).parent
             if not parent:
-                raise Forbidden("requested macvlan network needs a parent interface: set the option 'parent'")
+                raise Invalid("a macvlan network needs a parent interface: set the option parent")
             return msgspec.structs.replace(proposal, link=parent, owns_link=False)
         name = BridgeOptions.parse(spec.options).name or f"{self._prefix}b{proposal.id[:6]}"
         for other in self._definitions.values():
@@ -114,13 +116,15 @@ class Networks:
 
     def _with_config(self, spec: NetworkSpec) -> NetworkSpec:
         source = self.by_name(spec.config_from)
-        if source is None:
-            raise NotFound(f"network {spec.config_from} not found")
-        if not source.spec.config_only:
-            raise Forbidden(f"{spec.config_from} is not a configuration only network")
-        if spec.pools or spec.options or spec.enable_ipv6 or spec.internal:
+        if source is None or not source.spec.config_only:
+            raise NotFound(f'configuration network "{spec.config_from}" does not exist')
+        if spec.pools or spec.enable_ipv6 or spec.labels or spec.ipam_options:
             raise Forbidden(
                 "user specified configurations are not supported if the network depends on a configuration network"
+            )
+        if spec.options:
+            raise Forbidden(
+                "network driver options are not supported if the network depends on a configuration network"
             )
         given = source.spec
         return replace(
@@ -130,7 +134,7 @@ class Networks:
             ipam_options=given.ipam_options,
             pools=given.pools,
             options=given.options,
-            labels={**given.labels, **spec.labels},
+            labels=given.labels,
         )
 
     async def keep(self, definition: Definition) -> None:

@@ -8,7 +8,9 @@ range (`ip_local_port_range`) after the last one given, per address and protocol
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,6 @@ from wire.errors import Internal, Invalid
 __all__ = ["HostPorts", "Reservation"]
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_IF_INET6 = Path("/proc/net/if_inet6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,7 @@ class HostPorts:
             for address in addresses:
                 key = (address, request.protocol, port)
                 if key in self._taken:
-                    shown = address if ":" not in address else f"[{address}]"
-                    raise PortTaken(f"Bind for {shown}:{port} failed: port is already allocated")
+                    raise PortTaken(f"Bind for {address}:{port} failed: port is already allocated")
                 held = hold_port(request.protocol, address, port)
                 self._taken.add(key)
                 binding = PortBinding(
@@ -113,5 +113,12 @@ class HostPorts:
         return made
 
 
+@functools.cache
 def _has_ipv6() -> bool:
-    return _IF_INET6.exists()
+    """Whether the kernel binds IPv6 sockets at all."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True

@@ -33,10 +33,12 @@ async def test_a_network_takes_its_configuration_from_another() -> None:
     made = await networking.create_network(NetworkSpec(name="real", config_from="plan"))
     assert (made.spec.pools, made.spec.labels, made.spec.config_from) == (pools, {"a": "b"}, "plan")
     assert networking.get_network("plan").spec.driver == "null"
-    with pytest.raises(NotFound, match="network nosuch not found"):
+    with pytest.raises(NotFound, match='configuration network "nosuch" does not exist'):
         await networking.create_network(NetworkSpec(name="other", config_from="nosuch"))
-    with pytest.raises(Forbidden, match="configuration only network"):
+    with pytest.raises(NotFound, match='configuration network "real" does not exist'):
         await networking.create_network(NetworkSpec(name="other", config_from="real"))
+    with pytest.raises(Forbidden, match="user specified configurations are not supported"):
+        await networking.create_network(NetworkSpec(name="other", config_from="plan", enable_ipv6=True))
 
 
 async def test_two_networks_cannot_have_one_bridge() -> None:
