@@ -209,7 +209,7 @@ class FakeEngine:
         elif path == "/mooring/v1/events":
             await _stream(send, self._events(int(query["after"])))
         elif path.startswith("/mooring/v1/containers/"):
-            await _stream(send, self._logs(path.split("/")[4], query))
+            await _stream(send, self._logs(self.find(path.split("/")[4]), query))
         elif path == "/containers/json":
             await _answer(send, 200, [self.item(c) for c in self.containers.values()])
         elif path == "/exec/" + "e" * 64 + "/json":
@@ -251,8 +251,8 @@ class FakeEngine:
             seen = len(self.ring)
             await self.changed.wait()
 
-    async def _logs(self, ref: str, query: dict[str, str]) -> AsyncIterator[bytes]:
-        container, at = self.find(ref), int(query.get("cursor") or 0)
+    async def _logs(self, container: dict[str, Any], query: dict[str, str]) -> AsyncIterator[bytes]:
+        at = int(query.get("cursor") or 0)
         while True:
             self.changed.clear()
             lines = container["Logs"][at:]
