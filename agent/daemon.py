@@ -78,6 +78,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
         stack.enter_context(Lock(config.lock))
     except LockHeld:
         raise errors.Conflict(f"another agent runs on {config.data}") from None
+    from agent.images.fake import FakeSnapshotter
     from agent.images.images import LocalImages
     from agent.logs.store import FileLogs
     from agent.volumes.local import LocalVolumes
@@ -92,6 +93,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
         store,
         insecure_registries=config.insecure_registries,
         registry_mirrors=config.registry_mirrors,
+        snapshots=FakeSnapshotter(config.images) if config.runtime == "fake" else None,
     )
     stack.push_async_callback(images.close)
     await images.start()

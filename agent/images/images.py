@@ -20,7 +20,7 @@ from agent.images.registry.login import check_login, inspect_distribution
 from agent.images.roots import Roots
 from agent.images.saving import Saving
 from agent.images.sessions import Sessions
-from agent.images.snapshots import OverlaySnapshotter
+from agent.images.snapshots import OverlaySnapshotter, Snapshotter
 from agent.ports.images import ArchiveStat, Credentials, Image, ImageListener, Progress, Rootfs
 from agent.ports.storage import Store
 from wire.errors import Conflict, Invalid, NotFound
@@ -41,8 +41,9 @@ class LocalImages:
         registry_mirrors: Sequence[str] = (),
         limits: Limits = DEFAULT_LIMITS,
         retry_s: float = 2.0,
+        snapshots: Snapshotter | None = None,
     ) -> None:
-        self._content = Content(root, store, OverlaySnapshotter(root, limits))
+        self._content = Content(root, store, snapshots or OverlaySnapshotter(root, limits))
         self._sessions = Sessions()
         self._endpoints = endpoints = Endpoints(insecure_registries, registry_mirrors)
         self._pulling = Pulling(self._content, endpoints, self._sessions, retry_s=retry_s)

@@ -123,7 +123,7 @@ class OverlaySnapshotter:
             temporary.chmod(0o755)
             descriptor = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                unpacked = unpack_layer(hashed(), descriptor, self._limits)
+                unpacked = self._fill(hashed(), descriptor)
             finally:
                 os.close(descriptor)
             diff_id = f"sha256:{digest.hexdigest()}"
@@ -140,6 +140,9 @@ class OverlaySnapshotter:
             self._discard(temporary)
             raise
         return diff_id, unpacked
+
+    def _fill(self, chunks: Iterable[bytes], directory: int) -> Unpacked:
+        return unpack_layer(chunks, directory, self._limits)
 
     def take_upper(self, container_id: str, diff_id: str) -> None:
         """Make a root's writable directory the layer `diff_id`, whose tar was written from it. The root is unmounted
