@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import tarfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class _Node:
     gid: int = 0
     size: int = 0
     offset: int = 0
-    mtime_ns: int = 0
+    mtime_ns: int = field(default_factory=time.time_ns)
     link: str = ""
     device: int = 0
     format: int = 0
@@ -301,7 +302,10 @@ class _Reader:
                 name = long_name or _raw_name(block, header)
                 if long_link:
                     header.linkname = long_link
-                self._entry(name, header, {**for_all, **pax})
+                try:
+                    self._entry(name, header, {**for_all, **pax})
+                except OutsideTree as error:
+                    raise Invalid(f"{name}: {error}: not a directory") from None
                 pax, long_name, long_link = {}, "", ""
 
     def _entry(self, name: str, header: tarfile.TarInfo, pax: dict[str, str]) -> None:

@@ -122,7 +122,7 @@ class CopyStep:
                 raise Invalid("checksum can't be specified for non-HTTP(S) sources")
             items = await self._find_items(tree, source)
             return _Found(tree, items, unpack=True)
-        if is_url(source):
+        if source.startswith(("http://", "https://")):
             raise Invalid("source can't be a URL for COPY")
         return _Found(tree, await self._find_items(tree, source))
 
@@ -172,8 +172,8 @@ class CopyStep:
                 chunks = _read_in_thread(archive.tree, archive.item)
                 await self.context.images.archive_put(root, f"/{archive.path}", chunks)
         except OSError as error:
-            where = f" {error.filename}" if error.filename else ""
-            raise Internal(f"failed to copy files: {(error.strerror or str(error)).lower()}{where}") from error
+            what = f"{error.filename}: " if isinstance(error.filename, str) else ""
+            raise Internal(f"failed to copy files: {what}{(error.strerror or str(error)).lower()}") from error
 
     def _write(self, root: Path, archives: list[_Archive]) -> None:
         owned = MountedTree(root)
@@ -209,7 +209,12 @@ class CopyStep:
             target, into = self._with_parents(writer, item, target, ownership), True
         if item.entry is not None and item.entry.kind is FileKind.DIRECTORY:
             writer.ensure_directory(target.rpartition("/")[0], (0, 0))
-            writer.ensure_directory(target, ownership.owner)
+            try:
+                writer.ensure_directory(target, ownership.owner)
+            except NotADirectoryError:
+                raise Internal(
+                    f"failed to copy files: failed to copy directory: mkdir /{target}: not a directory"
+                ) from None
             exclude = self._exclude
             for relative, entry in walk_item(found.tree, item, exclude):
                 writer.put(found.tree, entry, f"{target}/{relative}".lstrip("/"), ownership)
@@ -222,7 +227,10 @@ class CopyStep:
             directory, path = target, f"{target}/{item.name}".lstrip("/")
         else:
             directory, path = target.rpartition("/")[0], target
-        writer.ensure_directory(directory, ownership.owner or (0, 0))
+        try:
+            writer.ensure_directory(directory, ownership.owner or (0, 0))
+        except NotADirectoryError:
+            raise Internal(f"failed to copy files: lstat /{path}: not a directory") from None
         path = writer.resolve(path)
         if item.document is not None:
             data = item.document.encode("utf-8", "surrogateescape")

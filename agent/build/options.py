@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.build.go_text import quote_rune
 from agent.ports.images import Credentials
-from wire.errors import Invalid, Unsupported
+from wire.errors import Internal, Invalid, Unsupported
 
 __all__ = ["BuildLimits", "BuildOptions", "Ulimit", "parse_options", "parse_registry_config"]
 
@@ -79,10 +80,17 @@ def parse_options(query: Mapping[str, Sequence[str]], registry_config: str = "")
     form = _Form(query)
     if form.flag("squash"):
         raise Invalid("squash is only supported with experimental mode")
-    if form.text("version") == "2":
+    version = form.text("version")
+    if version == "2":
         raise Unsupported("builds of version 2 need a BuildKit session, which POST /build does not serve here")
+    if version not in ("", "1"):
+        raise Invalid(f'invalid version "{version}"')
     if form.texts("securityopt"):
-        raise Invalid("The daemon on this platform does not support setting security options on build")
+        raise Invalid("security options are not supported on linux")
+    isolation = form.text("isolation")
+    if isolation.lower() not in ("", "default"):
+        raise Invalid(f'unsupported isolation: "{isolation}"')
+    form.outputs()
     remove = form.flag("rm") if "rm" in query else True
     limits = BuildLimits(
         memory_bytes=form.number("memory"),
@@ -143,6 +151,13 @@ def parse_registry_config(header: str) -> dict[str, Credentials]:
     return found
 
 
+def _json_fault(text: str, position: int) -> str:
+    """What Go's decoder says of malformed JSON, as far as Python's tells where it is."""
+    if position >= len(text.rstrip()):
+        return "unexpected EOF"
+    return f"invalid character {quote_rune(ord(text[position]))} looking for beginning of value"
+
+
 class _Form:
     """Typed reading of a decoded query string."""
 
@@ -173,7 +188,11 @@ class _Form:
         try:
             return int(value)
         except ValueError:
-            raise Invalid(f'strconv.ParseInt: parsing "{value}": invalid syntax') from None
+            raise Internal(f'strconv.ParseInt: parsing "{value}": invalid syntax') from None
+
+    def outputs(self) -> None:
+        """The classic builder has one output, the image store, and looks no further than Docker's does."""
+        self._json("outputs", "invalid outputs specified")
 
     def _json(self, name: str, complaint: str) -> object:
         value = self.text(name)
@@ -181,8 +200,8 @@ class _Form:
             return None
         try:
             return json.loads(value)
-        except ValueError as error:
-            raise Invalid(f"{complaint}: {error}") from None
+        except json.JSONDecodeError as error:
+            raise Invalid(f"{complaint}: {_json_fault(value, error.pos)}") from None
 
     def json_strings(self, name: str, complaint: str) -> tuple[str, ...]:
         value = self._json(name, complaint)

@@ -93,7 +93,7 @@ class _Parser:
         statements: list[Statement] = []
         in_directives = True
         for number, raw in self._lines:
-            line = raw.lstrip(_BLANKS)
+            line = raw.removesuffix("\r").lstrip(_BLANKS)
             if in_directives:
                 in_directives = self._directive(line)
             if line.startswith("#"):
@@ -140,7 +140,7 @@ class _Parser:
             following = next(self._lines, None)
             if following is None:
                 break
-            last, raw = following
+            last, raw = following[0], following[1].removesuffix("\r")
             if raw.lstrip(_BLANKS).startswith("#"):
                 continue
             if not raw.strip(_BLANKS):
