@@ -53,13 +53,13 @@ apt_install() {
     apt-get install -y -q --no-install-recommends "$@"
 }
 
-# ensure_packages NEXT PACKAGE…: install what is missing; without root, say what is missing and go on
+# ensure_packages PACKAGE…: install what is missing; without root, say what is missing and go on
 ensure_packages() {
     local missing
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     if is_root && command -v apt-get >/dev/null; then
-        step "Install ${#missing[@]} system package(s)" "run: apt-get install ${missing[*]}" apt_install "${missing[@]}"
+        step "Install ${missing[*]}" "run: apt-get install ${missing[*]}" apt_install "${missing[@]}"
     else
         echo "${dim}not installed, and only root can: ${missing[*]}${off}"
     fi
@@ -83,7 +83,7 @@ ensure_venv() {
     want=$(cat "$repo"/requirements*.txt | sha256sum | cut -d' ' -f1)
     [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
     if ! python=$(find_python); then
-        is_root && ensure_packages "" python3 python3-venv
+        is_root && ensure_packages python3 python3-venv
         python=$(find_python) || fail "No usable Python" "Python 3.11 to 3.13 with the venv module was not found" \
             "apt-get install python3 python3-venv"
     fi

@@ -113,12 +113,12 @@ def wait_until(condition: Callable[[], bool], limit_s: float, what: str, instanc
         time.sleep(0.1)
 
 
-def answers(path: Path) -> bool:
-    """Whether an engine answers on a unix socket."""
+def answers(path: Path, request: str = "/_ping") -> bool:
+    """Whether an engine answers a GET on a unix socket with 200."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
         client.connect(str(path))
-        client.sendall(b"GET /_ping HTTP/1.1\r\nHost: mooring\r\nConnection: close\r\n\r\n")
+        client.sendall(f"GET {request} HTTP/1.1\r\nHost: mooring\r\nConnection: close\r\n\r\n".encode())
         return client.recv(64).startswith(b"HTTP/1.1 200")
     return False
 
@@ -151,7 +151,9 @@ def start_agent(instance: Instance) -> None:
     if supervisor.getProcessInfo("agent")["statename"] not in ("RUNNING", "STARTING"):
         supervisor.startProcess("agent", False)
     wait_until(lambda: answers(instance.agent_socket), 60, "The local agent does not answer", instance)
-    manage(instance, "health", "--wait", "60", "--host")
+    wait_until(
+        lambda: answers(instance.engine_socket, "/containers/json"), 60, "This host does not come online", instance
+    )
 
 
 def findings(instance: Instance) -> list[dict[str, str]]:
