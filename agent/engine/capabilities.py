@@ -34,11 +34,13 @@ DEFAULT = tuple(
 
 @cache
 def _known_here() -> tuple[str, ...]:
-    """`ALL` up to the last one this kernel has."""
-    last = len(ALL) - 1
+    """Those of `ALL` that this kernel has and we may give: our own bounding set."""
     with suppress(OSError, ValueError):
-        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
-    return ALL[: last + 1]
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("CapBnd:"):
+                bounding = int(line.split()[1], 16)
+                return tuple(name for bit, name in enumerate(ALL) if bounding >> bit & 1)
+    return ALL
 
 
 def normalise_capabilities(field: str, names: Iterable[str]) -> list[str]:

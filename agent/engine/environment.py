@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-__all__ = ["DEFAULT_PATH", "build_environment", "override"]
+__all__ = ["build_environment", "override"]
 
-DEFAULT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_DEFAULT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def override(base: Iterable[str], changes: Iterable[str]) -> list[str]:
@@ -27,14 +27,14 @@ def override(base: Iterable[str], changes: Iterable[str]) -> list[str]:
 def build_environment(
     hostname: str, config_env: Sequence[str], *, tty: bool, home: str, linked: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """What a container's first process gets. HOME comes last, unless the user set it to something."""
-    base = [DEFAULT_PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else []), *linked]
+    """What a process gets. HOME comes last, unless `config_env` has it; an empty one is filled in."""
+    base = [_DEFAULT_PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else []), *linked]
     return with_home(override(base, config_env), home)
 
 
 def with_home(env: Iterable[str], home: str) -> tuple[str, ...]:
     """Add HOME when it is missing or empty, as the runtimes do."""
-    kept = [item for item in env if item != "HOME="]
+    kept = [f"HOME={home}" if item == "HOME=" else item for item in env]
     if not any(item.startswith("HOME=") for item in kept):
         kept.append(f"HOME={home}")
     return tuple(kept)

@@ -110,13 +110,12 @@ def _finish_process(ctx: Context, container: Container, item: Exec) -> ProcessSp
             "OCI runtime exec failed: exec failed: unable to start container process: invalid environment variable: "
             "name cannot be empty: unknown"
         )
-    base = build_environment(config.hostname, config.env or (), tty=item.tty, home=user.home)
-    if item.user and not any(entry.startswith("HOME=") for entry in config.env or ()):
-        base = (*(entry for entry in base if not entry.startswith("HOME=")), f"HOME={user.home}")
+    merged = override([entry for entry in config.env or () if "=" in entry], item.process.env)
+    environment = build_environment(config.hostname, merged, tty=item.tty, home=user.home)
     rows, columns = item.size or (item.process.console_rows, item.process.console_columns)
     return ProcessSpec(
         args=item.process.args,
-        env=tuple(override(base, item.process.env)),
+        env=environment,
         cwd=item.process.cwd,
         uid=user.uid,
         gid=user.gid,

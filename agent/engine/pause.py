@@ -17,7 +17,7 @@ async def pause(ctx: Context, ref: str) -> None:
         if not container.running:
             raise Conflict(f"container {container.id} is not running")
         if state.status == "paused":
-            raise Conflict(f"container {container.id} is already paused")
+            raise Conflict(f"Container {container.id} is already paused")
         if state.status == "restarting":
             raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
         await ctx.runtime.pause(container.id)

@@ -13,7 +13,7 @@ from agent.engine.validate_host import check_host_config
 from agent.ports.images import Image
 from agent.ports.logs import Logs
 from wire.engine.containers import ContainerConfig, CreateRequest, HostConfig, LogConfig, NetworkingConfig
-from wire.errors import Internal, Invalid
+from wire.errors import Internal, Invalid, MooringError
 
 __all__ = ["MASKED_PATHS", "READONLY_PATHS", "check_request", "settle_config", "settle_host"]
 
@@ -59,7 +59,12 @@ def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
     if not host.log_config.type:
         host.log_config = LogConfig(type="json-file", config=host.log_config.config)
     host.log_config.config = host.log_config.config or {}
-    logs.check(host.log_config.type, host.log_config.config)
+    if host.log_config.type != "none":  # Docker looks at no option of a driver that keeps nothing
+        try:
+            logs.check(host.log_config.type, host.log_config.config)
+        except MooringError as error:
+            raise Invalid(error.message) from error
+    host.kernel_memory = msgspec.UNSET  # accepted and dropped since the kernel did
     if isinstance(host.storage_opt, dict):
         for name in host.storage_opt:
             if name != "size":

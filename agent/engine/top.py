@@ -30,8 +30,8 @@ async def top(ctx: Context, ref: str, ps_args: str = "") -> dict[str, Any]:
     pids = await ctx.runtime.pids(container.id)
     done = await spawn.run([program, *arguments], timeout_s=20)
     if done.code != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise Internal(f"error running ps: {said or f'exit status {done.code}'}")
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise Internal(f"ps: {said}" if said else f"error running ps: exit status {done.code}")
     document = parse_ps(done.stdout.decode(errors="replace"), set(pids))
     ctx.events.publish("container", "top", container.id, container.attributes())
     return document
