@@ -68,7 +68,8 @@ def _defaults(record: Record, shm_source: str | None) -> Iterable[MountSpec]:
         destination="/sys/fs/cgroup", type="cgroup", source="cgroup", options=(*ro, "nosuid", "noexec", "nodev")
     )
     if host.ipc_mode == "host":
-        yield MountSpec(destination="/dev/mqueue", type="bind", source="/dev/mqueue", options=("rbind", "rprivate"))
+        if os.path.isdir("/dev/mqueue"):  # a host may do without
+            yield MountSpec(destination="/dev/mqueue", type="bind", source="/dev/mqueue", options=("rbind", "rprivate"))
     else:
         yield MountSpec(
             destination="/dev/mqueue", type="mqueue", source="mqueue", options=("nosuid", "noexec", "nodev")

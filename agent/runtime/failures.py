@@ -21,6 +21,7 @@ _NOT_IN_PATH: Final = re.compile(r"executable file [`'\"]?(?P<name>[^`'\"]+?)[`'
 _OPEN_EXECUTABLE: Final = re.compile(r"(?:open|stat|exec) executable[: ]+[`'\"]?(?P<name>[^`'\":]*)")
 _NOT_REGULAR: Final = re.compile(r"the path .* is not a regular file|open executable: Operation not permitted")
 """crun, about a directory: 1.14 and later, and before."""
+_CHDIR: Final = re.compile(r"^chdir [`'](?P<directory>.*)[`']: (?P<reason>.*)$")
 _NOT_FOUND: Final = re.compile(r"no such file or directory", re.IGNORECASE)
 _DENIED: Final = re.compile(
     r"permission denied|operation not permitted|is a directory|exec format error", re.IGNORECASE
@@ -63,6 +64,9 @@ def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
         return message, 127 if _NOT_FOUND.search(message) else 126
     if _NOT_REGULAR.search(message):
         return f'exec: "{argv0}": is a directory: unknown: permission denied', 126
+    directory = _CHDIR.search(message)
+    if directory:
+        return f'chdir to cwd ("{directory[1]}") set in config.json failed: {directory[2].lower()}', 126
     about = _NOT_IN_PATH.search(message) or _OPEN_EXECUTABLE.search(message)
     if about is None and not re.match(rf"(?:exec|open|execvp|stat) [`'\"]?{re.escape(argv0)}", message):
         return None

@@ -268,5 +268,6 @@ def parse_device_rule(text: str) -> Json:
         raise Invalid(f"invalid device cgroup rule format: '{text}'")
     rule: Json = {"allow": True, "type": parts[0], "access": parts[2]}
     for name, number in zip(("major", "minor"), numbers, strict=True):
-        rule[name] = -1 if number == "*" else int(number)
+        if number != "*":  # left out is all of them; crun does not take runc's -1
+            rule[name] = int(number)
     return rule
