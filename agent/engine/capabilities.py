@@ -55,6 +55,9 @@ def normalise_capabilities(field: str, names: Iterable[str]) -> list[str]:
             name = f"CAP_{name}"
         if name not in ALL:
             raise Invalid(f'invalid {field}: unknown capability: "{name}"')
+        if name not in _known_here():
+            why = "capability not supported by your kernel or not available in the current environment"
+            raise Invalid(f'invalid {field}: {why}: "{name}"')
         normal.append(name)
     return normal
 
