@@ -11,10 +11,11 @@ import errno
 import functools
 import logging
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,10 +25,11 @@ from agent.images.blobs import BlobStore, BlobWriter
 from agent.images.catalog import Catalog, LayerRow, Lease
 from agent.images.compression import decompress, detect, prefetch
 from agent.images.configs import ConfigFacts, encode_config, parse_config
+from agent.images.limits import DEFAULT_LIMITS, Limits
 from agent.images.snapshots import Snapshotter
 from agent.ports.images import ImageListener
 from agent.ports.storage import Store
-from wire.errors import Exhausted, Internal
+from wire.errors import Cancelled, Exhausted, Internal
 from wire.refs import Reference
 
 __all__ = ["Content", "write_all"]
@@ -45,7 +47,8 @@ def boot_id() -> str:
 class Content:
     """See the module docstring. One per agent; methods belong to the event loop unless they say "blocking"."""
 
-    def __init__(self, root: Path, store: Store, snapshots: Snapshotter) -> None:
+    def __init__(self, root: Path, store: Store, snapshots: Snapshotter, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
         self.blobs = BlobStore(root)
         self.catalog = Catalog(store)
         self.snapshots = snapshots
@@ -126,7 +129,7 @@ class Content:
     @staticmethod
     async def _translated(future: asyncio.Future[_T]) -> _T:
         try:
-            return await future
+            return await _to_the_end(future)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise Exhausted(f"{error.strerror}: no space left for images", path=str(error.filename)) from error
@@ -157,7 +160,7 @@ class Content:
     def layer_chunks(self, row: LayerRow) -> Iterator[bytes]:
         """The layer's uncompressed tar, byte for byte. Blocking."""
         chunks = self.blobs.chunks(row.blob)
-        return prefetch(decompress(chunks)) if row.compression else chunks
+        return prefetch(decompress(chunks, self.limits)) if row.compression else chunks
 
     async def unpack_blob(
         self, blob: str, lease: Lease, expected: str = "", *, on_read: Callable[[int], None] | None = None
@@ -181,7 +184,7 @@ class Content:
                     blob = await self.bulk(self._transcode, blob)
                     lease.add(blob)
                     compression = ""
-                diff_id, size_bytes, tar_bytes = await self.bulk(self._unpack, blob, compression, expected, on_read)
+                diff_id, size_bytes, tar_bytes = await self._unpack(blob, compression, expected, on_read)
                 lease.add(diff_id)
         finally:
             if not lock.locked():
@@ -206,30 +209,39 @@ class Content:
         finally:
             os.close(descriptor)
 
-    def _unpack(
+    async def _unpack(
         self, blob: str, compression: str, expected: str, on_read: Callable[[int], None] | None = None
     ) -> tuple[str, int, int]:
-        """(diff id, Docker's size, bytes of the tar)"""
-        chunks: Iterable[bytes] = self.blobs.chunks(blob)
-        if on_read is not None:
-            chunks = _counted(chunks, on_read)
-        if compression:
-            chunks = prefetch(decompress(chunks))
-        tar_bytes = 0
+        """(diff id, Docker's size, bytes of the tar). Cancelled, it stops at the next piece."""
+        stopped = threading.Event()
 
-        def counted() -> Iterator[bytes]:
-            nonlocal tar_bytes
-            for chunk in chunks:
-                tar_bytes += len(chunk)
-                yield chunk
+        def work() -> tuple[str, int, int]:
+            tar_bytes = 0
 
-        diff_id, unpacked = self.snapshots.unpack(counted(), expected)
-        return diff_id, unpacked.size_bytes, tar_bytes
+            def counted() -> Iterator[bytes]:
+                nonlocal tar_bytes
+                for chunk in plain:
+                    if stopped.is_set():
+                        raise Cancelled("unpacking was cancelled")
+                    tar_bytes += len(chunk)
+                    yield chunk
+
+            chunks: Iterable[bytes] = self.blobs.chunks(blob)
+            if on_read is not None:
+                chunks = _counted(chunks, on_read)
+            plain = prefetch(decompress(chunks, self.limits)) if compression else chunks
+            diff_id, unpacked = self.snapshots.unpack(counted(), expected)
+            return diff_id, unpacked.size_bytes, tar_bytes
+
+        try:
+            return await self.bulk(work)
+        finally:
+            stopped.set()
 
     def _transcode(self, blob: str) -> str:
         """bzip2 and xz are for reading archives; a layer kept so could not be pushed."""
         with self.blobs.open_writer() as writer:
-            for piece in decompress(self.blobs.chunks(blob)):
+            for piece in decompress(self.blobs.chunks(blob), self.limits):
                 writer.write(piece)
             return writer.commit()
 
@@ -246,7 +258,7 @@ class Content:
                 async with lock:
                     if not self.snapshots.has_layer(diff_id):
                         lease.add(diff_id)
-                        await self.bulk(self._unpack, row.blob, row.compression, diff_id)
+                        await self._unpack(row.blob, row.compression, diff_id)
                 self._unpacking.pop(diff_id, None)
 
     # images
@@ -323,6 +335,20 @@ class Content:
             if digest not in named:
                 self.blobs.discard(digest)
         await self.collect()
+
+
+async def _to_the_end(future: asyncio.Future[_T]) -> _T:
+    """Await a thread's work so that cancelling leaves no thread behind: what it uses (an fd, a lease, a directory) is
+    given up by the caller's clean-up, and a closed fd's number soon means another file."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()
+        raise
 
 
 def _counted(chunks: Iterable[bytes], on_read: Callable[[int], None]) -> Iterator[bytes]:

@@ -43,7 +43,7 @@ class LocalImages:
         retry_s: float = 2.0,
         snapshots: Snapshotter | None = None,
     ) -> None:
-        self._content = Content(root, store, snapshots or OverlaySnapshotter(root, limits))
+        self._content = Content(root, store, snapshots or OverlaySnapshotter(root, limits), limits)
         self._sessions = Sessions()
         self._endpoints = endpoints = Endpoints(insecure_registries, registry_mirrors)
         self._pulling = Pulling(self._content, endpoints, self._sessions, retry_s=retry_s)

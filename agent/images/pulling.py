@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -79,8 +80,9 @@ class Pulling:
                 except MooringError as error:
                     raise pull_error(error, target) from error
             outcome: list[bool] = []
-            async for line in self._pull_one(client, target, fetched, wanted, outcome):
-                yield line
+            async with aclosing(self._pull_one(client, target, fetched, wanted, outcome)) as lines:
+                async for line in lines:
+                    yield line
             newer = newer or outcome[0]
         shown = reference.familiar if all_tags else targets[0].familiar
         yield message(
@@ -123,7 +125,7 @@ class Pulling:
         fetched: Fetched,
         wanted: WantedPlatform,
         outcome: list[bool],
-    ) -> AsyncIterator[Progress]:
+    ) -> AsyncGenerator[Progress, None]:
         yield message(f"Pulling from {target.path}", target.tag or target.familiar)
         lines: asyncio.Queue[Progress | None] = asyncio.Queue()
         work = asyncio.ensure_future(self._work(client, target, fetched, wanted, lines.put_nowait))

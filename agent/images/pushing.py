@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -67,8 +68,9 @@ class Pushing:
             client = await connect(self._sessions.get(), self._endpoints.push(reference.domain), credentials)
             uploads = Uploads(client, reference)
             for target in targets:
-                async for line in self._push_one(uploads, target):
-                    yield line
+                async with aclosing(self._push_one(uploads, target)) as lines:
+                    async for line in lines:
+                        yield line
         except MooringError as error:
             raise push_error(error) from error
         for target in targets:
@@ -77,7 +79,7 @@ class Pushing:
     def _tags_of(self, reference: Reference) -> list[Reference]:
         return [name for name in self._content.catalog.references(reference) if name.tag and not name.digest]
 
-    async def _push_one(self, uploads: Uploads, target: Reference) -> AsyncIterator[Progress]:
+    async def _push_one(self, uploads: Uploads, target: Reference) -> AsyncGenerator[Progress, None]:
         lines: asyncio.Queue[Progress | None] = asyncio.Queue()
         work = asyncio.ensure_future(self._work(uploads, target, lines.put_nowait))
         work.add_done_callback(lambda _: lines.put_nowait(None))
@@ -186,7 +188,8 @@ class Pushing:
         if upload is None:
             raise Internal("the registry mounted a blob that was not asked for")
         counted = _Outgoing(row, self._content, Meter(from_thread(emit), layer, "Pushing", row.size_bytes))
-        upload = await uploads.send(upload, stream_blocking(counted.chunks()))
+        async with aclosing(stream_blocking(counted.chunks())) as body:
+            upload = await uploads.send(upload, body)
         form = counted.form()
         await uploads.finish(upload, form.digest)
         emit(status(layer, "Pushed"))

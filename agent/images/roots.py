@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from agent.images.catalog import RootRow
@@ -120,8 +121,9 @@ class Roots:
             await self._content.ensure_layers(row.diff_ids)
             await self._content.quick(self._content.snapshots.mount, container_id, row.diff_ids, init=row.init)
         try:
-            async for piece in stream_blocking(_tar_of(where.merged)):
-                yield piece
+            async with aclosing(stream_blocking(_tar_of(where.merged))) as pieces:
+                async for piece in pieces:
+                    yield piece
         finally:
             if not mounted:
                 await self.unmount(container_id)

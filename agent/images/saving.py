@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,8 +62,9 @@ class Saving:
                 for diff_id in item.image.diff_ids:
                     if diff_id not in layers:
                         layers[diff_id] = await self._layer(diff_id)
-            async for piece in stream_blocking(self._archive(chosen, layers)):
-                yield piece
+            async with aclosing(stream_blocking(self._archive(chosen, layers))) as pieces:
+                async for piece in pieces:
+                    yield piece
         for item in chosen:
             content.announce("save", item.image.id, item.image.id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Final
 
 from wire.errors import Cancelled
@@ -15,7 +15,7 @@ __all__ = ["BlockingChunks", "stream_blocking"]
 _DEPTH: Final = 8
 
 
-async def stream_blocking(chunks: Iterator[bytes], depth: int = _DEPTH) -> AsyncIterator[bytes]:
+async def stream_blocking(chunks: Iterator[bytes], depth: int = _DEPTH) -> AsyncGenerator[bytes, None]:
     """Yield what `chunks` makes in a thread of its own, at most `depth` pieces ahead of the consumer.
 
     Closing or cancelling stops the thread at its next piece and closes the generator in it.

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.images import tar_reader
 from agent.images.fake import FakeSnapshotter
 from agent.images.images import LocalImages
+from agent.images.limits import DEFAULT_LIMITS, Limits
 from agent.images.tar_reader import TarEntry
 from agent.images.tar_writer import END_OF_ARCHIVE, header
 from agent.ports.images import Images
@@ -19,8 +20,9 @@ __all__ = ["FakeImages", "add_image", "tar_of"]
 class FakeImages(LocalImages):
     """`agent.ports.images.Images` in `root`, a scratch directory; `start` it and `close` it as the real one."""
 
-    def __init__(self, root: Path, store: MemoryStore | None = None) -> None:
-        super().__init__(root, store or MemoryStore(), snapshots=FakeSnapshotter(root), retry_s=0.01)
+    def __init__(self, root: Path, store: MemoryStore | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+        snapshots = FakeSnapshotter(root, limits)
+        super().__init__(root, store or MemoryStore(), snapshots=snapshots, limits=limits, retry_s=0.01)
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:
