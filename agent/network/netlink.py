@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,6 +31,8 @@ _NLMSG_ERROR: Final = 2
 _NLMSG_DONE: Final = 3
 _NLA_F_NESTED: Final = 0x8000
 _NLA_TYPE_MASK: Final = 0x3FFF
+_BATCH_BEGIN: Final = 0x10
+_BATCH_END: Final = 0x11
 _SOL_NETLINK: Final = 270
 _NETLINK_EXT_ACK: Final = 11
 _NLM_F_ACK_TLVS: Final = 0x200
@@ -114,6 +116,19 @@ class NetlinkSocket:
         """
         first = self._sequence + 1
         self._socket.send(b"".join(self._frame(message, NLM_F_ACK) for message in messages))
+        self._acknowledged(first, messages)
+
+    def batch(self, subsystem: int, *messages: Message) -> None:
+        """Send nfnetlink requests as one transaction; OSError of the first that failed, then none was done."""
+        mark = struct.pack("=BB", socket.AF_UNSPEC, 0) + struct.pack("!H", subsystem)
+        begin = self._frame(Message(_BATCH_BEGIN, 0, mark, ""), 0)
+        first = self._sequence + 1
+        frames = [self._frame(message, NLM_F_ACK) for message in messages]
+        end = self._frame(Message(_BATCH_END, 0, mark, ""), 0)
+        self._socket.send(b"".join([begin, *frames, end]))
+        self._acknowledged(first, messages)
+
+    def _acknowledged(self, first: int, messages: Sequence[Message]) -> None:
         failure: OSError | None = None
         answered = 0
         while answered < len(messages):

@@ -79,6 +79,7 @@ class LinuxNetworking:
             return
         if problem := nftables.available():
             raise Internal(f"networking needs libnftables: {problem}")
+        await self._worker.run(self._worker.nft)  # before sockets of many containers take the low descriptors
         for directory in (self._config.netns, self._config.sandboxes):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._restore_sandboxes()

@@ -1,12 +1,14 @@
 """libnftables through ctypes: a ruleset text in, nothing or the library's own words out.
 
-One context per network namespace and thread: it keeps a netlink socket of the namespace it was made in.
+One context per network namespace and thread: it keeps a netlink socket of the namespace it was made in. The library
+waits on it with `select(2)`, which aborts the process for a descriptor of 1024 or more: make a context early.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,6 +17,7 @@ from wire.errors import Internal
 __all__ = ["NftError", "Nftables", "available"]
 
 
+_HIGHEST_DESCRIPTOR: Final = 1000
 _JSON: Final = 1 << 4  # NFT_CTX_OUTPUT_JSON
 
 
@@ -54,6 +57,9 @@ class Nftables:
 
     def __init__(self) -> None:
         self._library = _library()
+        with open(os.devnull, "rb") as probe:  # the library's socket gets this number or one close to it
+            if probe.fileno() >= _HIGHEST_DESCRIPTOR:
+                raise NftError("too many open files for libnftables: it cannot use a descriptor above 1023")
         self._context: int | None = self._library.nft_ctx_new(0)
         if not self._context:
             raise NftError("nft_ctx_new failed")

@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agent.host import namespaces
-from agent.network import dns, resolv_conf, upstream
-from agent.network.nftables import Nftables
+from agent.network import dns, redirect, resolv_conf, upstream
 from agent.network.sandbox import Sandbox
 from agent.network.upstream import Server
 from agent.network.worker import Worker
@@ -32,16 +31,6 @@ _ADDRESS: Final = resolv_conf.RESOLVER_ADDRESS
 _FORWARDS: Final = 1024
 _STREAMS: Final = 32
 _STREAM_IDLE_S: Final = 10.0
-_FORGET_RULES: Final = "add table ip mooring_dns\ndelete table ip mooring_dns\n"
-_RULES: Final = """
-table ip mooring_dns {{
-    chain output {{
-        type nat hook output priority -100; policy accept;
-        ip daddr {address} udp dport 53 dnat to {address}:{port}
-        ip daddr {address} tcp dport 53 dnat to {address}:{port}
-    }}
-}}
-"""
 
 
 def _bind(port: int) -> tuple[socket.socket, socket.socket]:
@@ -70,10 +59,7 @@ def _open(sandbox: Sandbox) -> tuple[socket.socket, socket.socket]:
         port = datagrams.getsockname()[1]
         if port != sandbox.resolver_port:
             try:
-                # A deletion makes closing the library's socket wait for the kernel (10 to 20 ms): only when needed.
-                forget = _FORGET_RULES if sandbox.resolver_port else ""
-                with Nftables() as nft:
-                    nft.run(forget + _RULES.format(address=_ADDRESS, port=port))
+                redirect.redirect_port(_ADDRESS, port, replace=bool(sandbox.resolver_port))
             except BaseException:
                 datagrams.close()
                 streams.close()
