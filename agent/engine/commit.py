@@ -27,7 +27,7 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
     if record.state.status == "removing":
         raise Conflict(f"You cannot commit container {container.id} which is being removed")
     repo, tag = _name(body)
-    config = copy.copy(body.config) if body.config is not None else ContainerConfig()
+    config = copy.deepcopy(body.config if body.config is not None else record.config)
     base = copy.deepcopy(record.config)
     apply_changes(config, body.changes)
     merge_config(config, base)

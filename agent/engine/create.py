@@ -17,9 +17,10 @@ from agent.engine.mounts import parse_volumes_from, read_mounts
 from agent.engine.names import check_name, random_id, random_name
 from agent.engine.platforms import check_platform
 from agent.engine.record import MountPoint, Record
+from agent.engine.security import unenforced_profile
 from agent.engine.settle import check_request, settle_config, settle_host
 from agent.engine.validate_config import container_of
-from agent.engine.volume_mounts import copy_up_all, ensure_volumes
+from agent.engine.volume_mounts import ensure_volumes, prepare_root
 from agent.host import failpoints
 from agent.ports.images import Image
 from wire.engine.containers import CreateRequest, HostConfig
@@ -50,6 +51,8 @@ async def create(
     attachments = attachments_for(host, networking, ctx.networking)
     settle_config(config, image, container_id, socket.gethostname(), host)
     settle_host(host, ctx.logs, ctx.runtime.info().name)
+    if warning := unenforced_profile(host.security_opt or (), apparmor_here=ctx.runtime.info().apparmor):
+        warnings.append(warning)
     _check_peers(ctx, host)
     resolve_links(ctx, host)
     points = read_mounts(host, _inherited(ctx, host), ctx.config.data)
@@ -96,7 +99,7 @@ async def _materialise(ctx: Context, container: Container, image: Image | None) 
     if record.mounts:
         await ensure_volumes(ctx, record)
         failpoints.hit("create.after_volumes")
-        await copy_up_all(ctx, record)
+    await prepare_root(ctx, record)
 
 
 async def _undo(ctx: Context, container: Container) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wire.errors import Internal, Invalid
+from wire.errors import Internal
 
-__all__ = ["Confinement", "check_security_opt", "confinement_for"]
+__all__ = ["Confinement", "check_security_opt", "confinement_for", "unenforced_profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,19 @@ def parse_security_opt(options: Iterable[str]) -> Confinement:
 
 
 def confinement_for(options: Iterable[str], *, privileged: bool, apparmor_here: bool) -> Confinement:
-    """What is enforced. Privileged runs without filters. A profile that cannot be enforced here is refused, never
-    ignored: Invalid."""
+    """What is enforced. Privileged runs without filters; without AppArmor on this host no profile is, which create
+    warns of."""
     asked = parse_security_opt(options)
-    if asked.apparmor not in (None, "", "unconfined") and not apparmor_here:
-        raise Invalid(
-            "apparmor failed to apply profile: AppArmor is not enabled on this host, "
-            f"the profile {asked.apparmor} cannot be enforced"
-        )
     seccomp = asked.seccomp
     if privileged and seccomp == "default":
         seccomp = "unconfined"
     apparmor = asked.apparmor or ("unconfined" if privileged else "")
     return Confinement(seccomp, (apparmor or None) if apparmor_here else None, asked.no_new_privileges)
+
+
+def unenforced_profile(options: Iterable[str], *, apparmor_here: bool) -> str:
+    """A warning when the user names an AppArmor profile that this host cannot enforce, else ""."""
+    profile = parse_security_opt(options).apparmor
+    if apparmor_here or profile in (None, "", "unconfined"):
+        return ""
+    return f"AppArmor is not enabled on this host. The profile {profile} is not enforced."

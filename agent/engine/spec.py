@@ -18,7 +18,7 @@ from agent.engine.users import resolve_user
 from agent.engine.validate_config import container_of
 from agent.ports.runtime import Device, ProcessSpec, SandboxSpec
 from wire.engine.containers import HostConfig
-from wire.errors import Conflict, Internal, Invalid
+from wire.errors import Conflict, Invalid
 
 __all__ = ["build_spec", "shm_source"]
 
@@ -71,7 +71,11 @@ def build_spec(
         domainname=config.domainname,
         readonly_rootfs=host.readonly_rootfs,
         mounts=build_mounts(
-            record, etc_files=files_of(ctx, container), sources=sources, shm_source=shm_source(ctx, container)
+            record,
+            rootfs=rootfs,
+            etc_files=files_of(ctx, container),
+            sources=sources,
+            shm_source=shm_source(ctx, container),
         ),
         namespaces=namespaces,
         resources=build_resources(host),
@@ -129,17 +133,17 @@ def _namespaces(ctx: Context, host: HostConfig, netns: Path | None) -> dict[str,
 def _peer(ctx: Context, ref: str) -> Container:
     other = ctx.containers.resolve(ref)
     if not other.has_process:
-        raise Conflict(f"cannot join PID namespace of a non running container: container {other.id} is not running")
+        raise Conflict(f"failed to join PID namespace: container {other.id} is not running")
     return other
 
 
 def _ipc_peer(ctx: Context, ref: str) -> Container:
     other = ctx.containers.resolve(ref)
     if not other.has_process:
-        raise Internal(f"cannot join IPC of a non running container: {ref}: container {other.id} is not running")
+        raise Conflict(f"failed to join IPC namespace: container {other.id} is not running")
     if other.record.host.ipc_mode not in ("shareable", "host") and container_of(other.record.host.ipc_mode) is None:
-        raise Internal(
-            f"cannot join IPC of container {ref}: non-shareable IPC "
+        raise Invalid(
+            f"failed to join IPC namespace: container {other.id}: non-shareable IPC "
             "(hint: use IpcMode:shareable for the donor container)"
         )
     return other

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from agent.engine.mounts import sorted_for_mounting
 from agent.engine.record import MountPoint, Record
 from agent.engine.tmpfs import tmpfs_options, tmpfs_point_options
 from agent.host.mounts import iter_mounts
-from agent.host.paths import resolve_in_root
+from agent.host.paths import open_in_root, open_root, resolve_in_root
 from agent.ports.runtime import MountSpec
 from wire.errors import Internal, Invalid
 
@@ -19,7 +21,7 @@ __all__ = ["build_mounts", "ensure_bind_sources", "rootfs_propagation"]
 
 
 def build_mounts(
-    record: Record, *, etc_files: Path, sources: Mapping[str, str], shm_source: str | None
+    record: Record, *, rootfs: Path, etc_files: Path, sources: Mapping[str, str], shm_source: str | None
 ) -> tuple[MountSpec, ...]:
     """All mounts, parents first. `sources` maps volume targets to host paths; `shm_source` is a host tmpfs to be bound
     on /dev/shm, "" for a private one, None for none (ipc `none` has neither, `host` binds the host's)."""
@@ -40,12 +42,28 @@ def build_mounts(
     user += [_user_mount(point, sources) for point in sorted_for_mounting(record.mounts)]
     user += [
         MountSpec(
-            destination=os.path.normpath(target), type="tmpfs", source="tmpfs", options=tuple(tmpfs_options(text))
+            destination=os.path.normpath(target),
+            type="tmpfs",
+            source="tmpfs",
+            options=(*tmpfs_options(text), *_mode_of(rootfs, target, text)),
         )
         for target, text in sorted(tmpfs.items())
     ]
     user.sort(key=lambda mount: mount.destination.count("/"))  # a mount over /etc comes before the files in it
     return (*mounts, *user)
+
+
+def _mode_of(rootfs: Path, target: str, options: str) -> tuple[str, ...]:
+    """A tmpfs over a directory of the image keeps that directory's mode, unless the user gives one (as runc does)."""
+    if any(option.startswith("mode=") for option in options.split(",")):
+        return ()
+    with suppress(OSError), open_root(rootfs) as root_fd:
+        found = open_in_root(root_fd, target, os.O_PATH | os.O_DIRECTORY)
+        try:
+            return (f"mode={stat.S_IMODE(os.fstat(found).st_mode):o}",)
+        finally:
+            os.close(found)
+    return ()
 
 
 def _overridden(destination: str, taken: set[str]) -> bool:
@@ -67,13 +85,7 @@ def _defaults(record: Record, shm_source: str | None) -> Iterable[MountSpec]:
     yield MountSpec(
         destination="/sys/fs/cgroup", type="cgroup", source="cgroup", options=(*ro, "nosuid", "noexec", "nodev")
     )
-    if host.ipc_mode == "host":
-        if os.path.isdir("/dev/mqueue"):  # a host may do without
-            yield MountSpec(destination="/dev/mqueue", type="bind", source="/dev/mqueue", options=("rbind", "rprivate"))
-    else:
-        yield MountSpec(
-            destination="/dev/mqueue", type="mqueue", source="mqueue", options=("nosuid", "noexec", "nodev")
-        )
+    yield MountSpec(destination="/dev/mqueue", type="mqueue", source="mqueue", options=("nosuid", "noexec", "nodev"))
     if shm_source is None:
         return
     if shm_source:

@@ -100,11 +100,14 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
     """Send a signal (SIGKILL when none is named). SIGKILL and the stop signal end with the process, and the policy does
     not restart it. Conflict when it does not run."""
     container = ctx.containers.resolve(ref)
-    number = parse_signal(signal) if signal else int(signals.SIGKILL)
+    try:
+        number = parse_signal(signal) if signal else int(signals.SIGKILL)
+    except Invalid as error:
+        raise Invalid(f"cannot kill container: {ref}: {error.message}") from error
     if not container.running:
         raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running")
     if number > 64:
-        raise _unsupported(number)
+        raise Invalid(f"cannot kill container: {ref}: the linux daemon does not support signal {number}")
     fatal = number in (signals.SIGKILL, stop_signal(container.record.config.stop_signal)) and number != 0
     if fatal:
         container.record.stopped_by_user = True
@@ -119,10 +122,6 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
             await ctx.runtime.resume(container.id)
     if number == signals.SIGKILL:
         await _ended(container, _KILL_WAIT_S)
-
-
-def _unsupported(number: int) -> MooringError:
-    return Invalid(f"the linux daemon does not support signal {number}")
 
 
 async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:

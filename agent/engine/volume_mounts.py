@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from agent.engine.context import Context
 from agent.engine.record import MountPoint, Record
-from wire.errors import NotFound
+from agent.host.paths import open_in_root, open_root
+from wire.errors import Internal, NotFound
 
-__all__ = ["copy_up_all", "ensure_volumes", "mount_volumes", "unmount_volumes", "users_of"]
+__all__ = ["ensure_volumes", "mount_volumes", "prepare_root", "unmount_volumes", "users_of"]
 
 ANONYMOUS = {"com.docker.volume.anonymous": ""}
 
@@ -43,14 +47,18 @@ def _exists(ctx: Context, name: str) -> bool:
     return True
 
 
-async def copy_up_all(ctx: Context, record: Record) -> None:
-    """Fill empty volumes with what the image has there. The root is mounted for it, and unmounted again."""
+async def prepare_root(ctx: Context, record: Record) -> None:
+    """Make the working directory and fill empty volumes with what the image has there; the root is mounted for it, and
+    unmounted again. Nothing is mounted when neither is asked for. Internal when the working directory is a file."""
     points = [point for point in record.mounts if point.type == "volume" and not point.no_copy and not point.subpath]
-    if not points or not record.image_id:
+    workdir = record.config.working_dir.strip("/")
+    if not workdir and (not points or not record.image_id):
         return
     rootfs = await ctx.images.mount(record.id)
     try:
-        for point in points:
+        if workdir:
+            _make_workdir(rootfs.path, record.config.working_dir)
+        for point in points if record.image_id else ():
             await ctx.volumes.mount(point.name, record.id)
             try:
                 await ctx.volumes.copy_up(point.name, rootfs.path, point.target)
@@ -58,6 +66,28 @@ async def copy_up_all(ctx: Context, record: Record) -> None:
                 await ctx.volumes.unmount(point.name, record.id)
     finally:
         await ctx.images.unmount(record.id)
+
+
+def _make_workdir(root: Path, path: str) -> None:
+    """Every missing directory of `path`, mode 0755, each step resolved inside the root."""
+    with open_root(root) as root_fd:
+        made = ""
+        for part in path.strip("/").split("/"):
+            parent, made = made or ".", f"{made}/{part}".lstrip("/")
+            try:
+                os.close(open_in_root(root_fd, made, os.O_PATH | os.O_DIRECTORY))
+                continue
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise Internal(f"Cannot mkdir: {path} is not a directory") from error
+            parent_fd = open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
+            try:
+                os.mkdir(part, 0o755, dir_fd=parent_fd)
+            except FileExistsError as error:  # a dangling link
+                raise Internal(f"Cannot mkdir: {path} is not a directory") from error
+            finally:
+                os.close(parent_fd)
 
 
 async def mount_volumes(ctx: Context, record: Record) -> dict[str, str]:
