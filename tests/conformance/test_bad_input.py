@@ -73,7 +73,7 @@ def test_ambiguous_id_prefix(engine: Engine) -> None:
         prefix = container[0] if container[0] in seen else ""
         seen[container[0]] = container
     status, body = request(engine, "GET", f"/v1.45/containers/{prefix}/json")
-    assert (status, body) == (400, {"message": f"Multiple IDs found with provided prefix: {prefix}"})
+    assert (status, body) == (400, {"message": f"multiple IDs found with provided prefix: {prefix}"})
 
 
 def test_exec_in_a_stopped_container(engine: Engine) -> None:
