@@ -21,30 +21,28 @@ async def create(backends: Backends, request: Request) -> None:
 
 
 async def start(backends: Backends, request: Request) -> None:
-    """Answer 101 and the process's streams. A command that cannot be executed is told inside the stream, as Docker
+    """Answer 101, then start the process and join its streams: clients that buffer what follows the head (docker-py)
+    would lose output that comes with it. So a command that cannot be executed is told inside the stream, as Docker
     does; an exec or container that is not there or not running is an ordinary answer."""
     body = await request.find(ExecStartRequest) or ExecStartRequest()
-    exec_ = backends.engine.exec_inspect(request.name)
+    backends.engine.exec_check(request.name)
     size = body.console_size if request.version >= (1, 42) else None
     if body.detach:
         await backends.engine.exec_start(request.name, detach=True, tty=body.tty, console_size=size)
         await request.answer_nothing(200)
         return
+    stdin = bool(backends.engine.exec_inspect(request.name).get("OpenStdin"))
     duplex = request.duplex()
-    headers = [(b"Content-Type", stream_type(request, body.tty))]
+    await duplex.accept([(b"Content-Type", stream_type(request, body.tty))])
     try:
         session = await backends.engine.exec_start(request.name, detach=False, tty=body.tty, console_size=size)
-    except (errors.NotFound, errors.Conflict):
-        raise
     except errors.MooringError as error:
         text = f"{error.message}\r\n".encode()
-        await duplex.accept(headers)
         await duplex.send(text if body.tty else frame(STDOUT, text))
         await duplex.close()
         return
     assert session is not None, "an exec that is not detached has streams"
-    await duplex.accept(headers)
-    await relay(duplex, session, stdin=bool(exec_.get("OpenStdin")), framed=not body.tty)
+    await relay(duplex, session, stdin=stdin, framed=not body.tty)
 
 
 async def resize(backends: Backends, request: Request) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from wire.engine.containers import CreateRequest
@@ -56,6 +57,7 @@ def adapt_container(document: Document, version: ApiVersion) -> Document:
     """Before 1.45 a container's short id and host name counted as aliases on its own networks."""
     if version >= (1, 45):
         return document
+    document = msgspec.to_builtins(document)
     networks = document.get("NetworkSettings", {}).get("Networks") or {}
     changed = {}
     for name, endpoint in networks.items():

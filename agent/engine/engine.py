@@ -231,6 +231,10 @@ class Engine:
     async def exec_create(self, ref: str, body: ExecCreateRequest) -> str:
         return await exec_verbs.exec_create(self._ctx, ref, body)
 
+    def exec_check(self, exec_id: str) -> None:
+        """Raise what a client must be told by a status, before its connection becomes the exec's stream."""
+        exec_verbs.exec_check(self._ctx, exec_id)
+
     async def exec_start(
         self, exec_id: str, *, detach: bool = False, tty: bool = False, console_size: Sequence[int] | None = None
     ) -> StdioSession | None:

@@ -183,6 +183,13 @@ class ExecSession:
         await self._session.close()
 
 
+def exec_check(ctx: Context, exec_id: str) -> None:
+    """Raise what stands against starting it before any stream is opened: NotFound; Conflict when its container cannot
+    run processes now."""
+    container = ctx.containers.resolve(ctx.execs.get(exec_id).container_id)
+    _require_running(container, container.id)
+
+
 async def exec_start(
     ctx: Context, exec_id: str, *, detach: bool = False, tty: bool = False, console_size: Sequence[int] | None = None
 ) -> ExecSession | None:

@@ -47,7 +47,7 @@ class FakeSession:
 class FakeEngine:
     """`answers[verb]` is returned, raised (an exception) or called; `calls` has (verb, args, kwargs)."""
 
-    SYNC = ("exec_inspect", "wait", "events", "numbered_events")
+    SYNC = ("exec_check", "exec_inspect", "wait", "events", "numbered_events")
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers

@@ -288,7 +288,9 @@ async def test_attach_to_a_missing_container_is_an_ordinary_answer(tmp_path: Pat
 
 
 async def test_an_exec_that_cannot_be_executed_says_so_inside_the_stream(tmp_path: Path) -> None:
-    engine = FakeEngine(exec_inspect={"OpenStdin": False}, exec_start=errors.Invalid("OCI runtime exec failed: no sh"))
+    engine = FakeEngine(
+        exec_check=None, exec_inspect={"OpenStdin": False}, exec_start=errors.Invalid("OCI runtime exec failed: no sh")
+    )
     async with running(tmp_path, engine) as client:
         answer = await client.ask(
             "POST", "/v1.45/exec/e1/start", b'{"Detach":false,"Tty":false}',
@@ -299,7 +301,7 @@ async def test_an_exec_that_cannot_be_executed_says_so_inside_the_stream(tmp_pat
 
 
 async def test_a_detached_exec_is_an_ordinary_answer(tmp_path: Path) -> None:
-    engine = FakeEngine(exec_inspect={}, exec_start=None)
+    engine = FakeEngine(exec_check=None, exec_start=None)
     async with running(tmp_path, engine) as client:
         answer = await client.ask_json("POST", "/exec/e1/start", {"Detach": True, "ConsoleSize": [24, 80]})
     assert (answer.status, answer.body) == (200, b"")
