@@ -67,6 +67,8 @@ async def logs(backends: Backends, request: Request) -> None:
         timestamps=request.flag("timestamps"),
         details=request.flag("details"),
         tail=request.text("tail", "all"),
+        # The CLI copies frames to its streams; the libraries hand each one out as a line.
+        coalesce=request.header("user-agent").startswith("Docker-Client/"),
     )
     await request.stream(chunks, stream_type(request, tty).decode())
 

@@ -9,13 +9,11 @@ when it is gone or the event is of something else. A heartbeat line `{"seq", "fa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from agent.api.backends import Backends
 from agent.api.request import JSON, Request
-from agent.ports.logs import LogEntry
-from wire.engine.shape import encode
 
 __all__ = ["doctor", "events", "logs", "state"]
 
@@ -101,23 +99,7 @@ async def logs(backends: Backends, request: Request) -> None:
     `cursor` resumes after the line that carried it, without a gap or a repeat; it wins over `tail`.
     """
     follow = request.flag("follow")
-    batches = await backends.engine.log_entries(
+    lines = await backends.engine.log_lines(
         request.name, cursor=request.text("cursor"), tail=request.text("tail", "all"), follow=follow
     )
-    await request.stream(_log_lines(batches), JSON)
-
-
-async def _log_lines(batches: AsyncIterator[Sequence[LogEntry]]) -> AsyncIterator[bytes]:
-    async for batch in batches:
-        yield b"".join(
-            encode(
-                {
-                    "c": entry.cursor,
-                    "t": entry.time_ns,
-                    "s": entry.stream,
-                    "l": entry.data.decode("utf-8", "replace"),
-                }
-            )
-            + b"\n"
-            for entry in batch
-        )
+    await request.stream(lines, JSON)

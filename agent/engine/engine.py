@@ -38,7 +38,7 @@ from agent.engine.container import Containers
 from agent.engine.context import Context
 from agent.engine.operations import Operations
 from agent.ports.images import Credentials, Images, Progress
-from agent.ports.logs import LogEntry, Logs
+from agent.ports.logs import Logs
 from agent.ports.network import Networking
 from agent.ports.runtime import ExitStatus, Runtime, StdioSession
 from agent.ports.storage import Store
@@ -173,19 +173,23 @@ class Engine:
     # containers: streams
     async def logs(
         self, ref: str, *, stdout: bool, stderr: bool, follow: bool = False, since: str = "", until: str = "",
-        timestamps: bool = False, details: bool = False, tail: str = "all",
+        timestamps: bool = False, details: bool = False, tail: str = "all", coalesce: bool = False,
     ) -> tuple[bool, AsyncIterator[bytes]]:  # fmt: skip
-        """Returns (tty, chunks ready to send): Docker's stream frames, the bare bytes of a TTY (`Logs.frames`)."""
+        """Returns (tty, chunks ready to send): Docker's stream frames, the bare bytes of a TTY (`Logs.frames`).
+
+        `coalesce` puts neighbouring messages into one frame; for clients that do not take a frame for a line.
+        """
         return await log_verbs.logs(
             self._ctx, ref, stdout=stdout, stderr=stderr, follow=follow, since=since, until=until,
-            timestamps=timestamps, details=details, tail=tail,
+            timestamps=timestamps, details=details, tail=tail, coalesce=coalesce,
         )  # fmt: skip
 
-    async def log_entries(
+    async def log_lines(
         self, ref: str, *, cursor: str = "", tail: str = "all", follow: bool = False
-    ) -> AsyncIterator[Sequence[LogEntry]]:
-        """Both streams with cursors, for viewers that resume (`Logs.entries`). `cursor` wins over `tail`."""
-        return await log_verbs.log_entries(self._ctx, ref, cursor=cursor, tail=tail, follow=follow)
+    ) -> AsyncIterator[bytes]:
+        """Both streams as JSON lines with cursors, for viewers that resume (`Logs.json_lines`). `cursor` wins over
+        `tail`."""
+        return await log_verbs.log_lines(self._ctx, ref, cursor=cursor, tail=tail, follow=follow)
 
     async def attach(
         self, ref: str, *, stdin: bool = False, stdout: bool = False, stderr: bool = False, stream: bool = False,

@@ -1,16 +1,16 @@
-"""`logs`: a container's log as Docker streams it, and as entries with cursors."""
+"""`logs`: a container's log as Docker streams it, and as JSON lines with cursors."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from agent.engine.clock import parse_timestamp
 from agent.engine.container import Container
 from agent.engine.context import Context
-from agent.ports.logs import LogEntry, LogQuery
+from agent.ports.logs import LogQuery
 from wire.errors import Invalid, Unsupported
 
-__all__ = ["log_entries", "logs", "parse_tail"]
+__all__ = ["log_lines", "logs", "parse_tail"]
 
 
 def parse_tail(text: str) -> int | None:
@@ -25,7 +25,7 @@ def _require_log(container: Container) -> None:
 
 async def logs(
     ctx: Context, ref: str, *, stdout: bool, stderr: bool, follow: bool = False, since: str = "", until: str = "",
-    timestamps: bool = False, details: bool = False, tail: str = "all",
+    timestamps: bool = False, details: bool = False, tail: str = "all", coalesce: bool = False,
 ) -> tuple[bool, AsyncIterator[bytes]]:  # fmt: skip
     """(tty, chunks ready to send). Invalid when neither stream is asked for."""
     container = ctx.containers.resolve(ref)
@@ -43,15 +43,15 @@ async def logs(
     )
     tty = container.record.config.tty
     chunks = ctx.logs.frames(
-        ctx.config.container_log(container.id), query, multiplexed=not tty, timestamps=timestamps, coalesce=True
+        ctx.config.container_log(container.id), query, multiplexed=not tty, timestamps=timestamps, coalesce=coalesce
     )
     return tty, chunks
 
 
-async def log_entries(
+async def log_lines(
     ctx: Context, ref: str, *, cursor: str = "", tail: str = "all", follow: bool = False
-) -> AsyncIterator[Sequence[LogEntry]]:
-    """Both streams with cursors."""
+) -> AsyncIterator[bytes]:
+    """Both streams as JSON lines with cursors."""
     container = ctx.containers.resolve(ref)
     _require_log(container)
     query = LogQuery(
@@ -60,4 +60,4 @@ async def log_entries(
         follow=follow and container.running,
         ended=container.ended,
     )
-    return ctx.logs.entries(ctx.config.container_log(container.id), query)
+    return ctx.logs.json_lines(ctx.config.container_log(container.id), query)
