@@ -42,8 +42,7 @@ async def list_containers(
     names = _ImageNames(ctx)
     items = [item(ctx, container, names.shown(container)) for container in chosen]
     if size:
-        for document, container in zip(items, chosen, strict=True):
-            await _add_size(ctx, document, container)
+        return [await _with_size(ctx, document, known) for document, known in zip(items, chosen, strict=True)]
     return items
 
 
@@ -129,15 +128,21 @@ def _ports(ctx: Context, container: Container) -> list[dict[str, Any]]:
     return bound
 
 
-async def _add_size(ctx: Context, document: dict[str, Any], container: Container) -> None:
+async def _with_size(ctx: Context, document: dict[str, Any], container: Container) -> dict[str, Any]:
+    """The entry with its sizes, which come after the ports; an empty writable layer is left out."""
     writable = await ctx.images.writable_size_bytes(container.id)
     try:
         image = ctx.images.resolve(container.record.image_id).size_bytes
     except NotFound:
         image = 0
-    if writable:
-        document["SizeRw"] = writable
-    document["SizeRootFs"] = writable + image
+    sized: dict[str, Any] = {}
+    for name, value in document.items():
+        sized[name] = value
+        if name == "Ports":
+            if writable:
+                sized["SizeRw"] = writable
+            sized["SizeRootFs"] = writable + image
+    return sized
 
 
 def _tests(ctx: Context, filters: Filters, known: Sequence[Container]) -> Iterable[Callable[[Container], bool]]:

@@ -55,8 +55,7 @@ def merge_config(user: ContainerConfig, image: ContainerConfig) -> None:
         user.entrypoint = None
     user.healthcheck = _healthcheck(user.healthcheck, image.healthcheck)
     user.working_dir = user.working_dir or image.working_dir
-    if image.volumes:
-        user.volumes = {**(user.volumes or {}), **image.volumes}
+    user.volumes = {**(user.volumes or {}), **(image.volumes or {})} or None
     user.stop_signal = user.stop_signal or image.stop_signal
     user.shell = user.shell or image.shell or UNSET
     if not user.entrypoint and not user.cmd:

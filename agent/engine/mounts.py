@@ -202,7 +202,9 @@ def _add(points: dict[str, MountPoint], said: set[str], point: MountPoint, data:
         raise Invalid(f"Duplicate mount point: {point.target}")
     said.add(point.target)
     if point.type == "bind":
+        asked = point.propagation
         point.propagation = _guard_data(point, data) or "rprivate"
+        point.guarded = not asked and point.propagation == "rslave"
     points[point.target] = point
 
 

@@ -43,6 +43,7 @@ class MountPoint(Struct, kw_only=True, omit_defaults=True):
     mode: str = ""
     rw: bool = True
     propagation: str = ""
+    guarded: bool = False  # the propagation is ours, for a bind that shows the agent's own directory
     no_copy: bool = False
     subpath: str = ""
     non_recursive: bool = False

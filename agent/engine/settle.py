@@ -70,9 +70,10 @@ def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
             if name != "size":
                 raise Internal(f"Unknown option {name}")
             raise Internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
-    if host.security_opt is None and (host.ipc_mode == "host" or host.pid_mode == "host" or host.privileged):
-        host.security_opt = ["label=disable"]
     check_security_opt(host.security_opt or ())
+    labelled = any(option.startswith("label") for option in host.security_opt or ())
+    if not labelled and (host.ipc_mode == "host" or host.pid_mode == "host" or host.privileged):
+        host.security_opt = [*(host.security_opt or ()), "label=disable"]
     host.shm_size = host.shm_size or _DEFAULT_SHM_BYTES
     host.ipc_mode = host.ipc_mode or "private"
     if not host.cgroupns_mode:
@@ -84,7 +85,6 @@ def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
         host.memory_swap = 2 * host.memory
     if host.oom_kill_disable is None and read_sysinfo().oom_kill_disable:
         host.oom_kill_disable = False
-    host.port_bindings = host.port_bindings or {}
     if not host.privileged:
         if host.masked_paths is None:
             host.masked_paths = list(MASKED_PATHS)

@@ -148,7 +148,8 @@ def rootfs_propagation(record: Record) -> str:
             _require(point.source, ("shared:",), "a shared mount")
             wanted = "shared"
         elif point.propagation in ("slave", "rslave"):
-            _require(point.source, ("shared:", "master:"), "a shared or slave mount")
+            if not point.guarded:
+                _require(point.source, ("shared:", "master:"), "a shared or slave mount")
             if wanted != "shared":
                 wanted = "rslave"
     return wanted

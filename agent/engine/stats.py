@@ -42,7 +42,7 @@ async def _stream(ctx: Context, container: Container, *, stream: bool, one_shot:
             before = now
             await asyncio.sleep(_INTERVAL_S)
             continue
-        yield sample_document(container, now, before)
+        yield sample_document(container, now, before, named=not one_shot)
         if not stream or one_shot:
             return
         before = now
@@ -68,9 +68,9 @@ async def _read(ctx: Context, container: Container) -> dict[str, Any] | None:
 
 
 def sample_document(
-    container: Container, now: Mapping[str, Any] | None, before: Mapping[str, Any] | None
+    container: Container, now: Mapping[str, Any] | None, before: Mapping[str, Any] | None, *, named: bool = True
 ) -> dict[str, Any]:
-    """One answer. The id and the name are last, as 26.1 prints them."""
+    """One answer. A single reading has no name and id in it, as with 26.1."""
     document: dict[str, Any] = {
         "read": now["read"] if now else ZERO_TIME,
         "preread": before["read"] if before else ZERO_TIME,
@@ -81,9 +81,9 @@ def sample_document(
         "cpu_stats": now["cpu"] if now else _no_cpu(),
         "precpu_stats": before["cpu"] if before else _no_cpu(),
         "memory_stats": _memory(now["sample"]) if now else {},
-        "name": f"/{container.name}",
-        "id": container.id,
     }
+    if named:
+        document |= {"name": f"/{container.name}", "id": container.id}
     if now and now["networks"]:
         document["networks"] = now["networks"]
     return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import uuid
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from agent.engine.image_verbs import image_list
 from agent.engine.listing import list_containers
 from agent.engine.sysinfo import read_sysinfo
 from agent.engine.volume_verbs import volume_documents
+from agent.host.files import write_atomic
 from agent.ports.images import Credentials
 from wire.versions import MAX_API, MIN_API
 
@@ -181,7 +183,7 @@ def _registry_config(ctx: Context) -> dict[str, Any]:
     return {
         "AllowNondistributableArtifactsCIDRs": None,
         "AllowNondistributableArtifactsHostnames": None,
-        "InsecureRegistryCIDRs": [*(name for name in insecure if "/" in name), "127.0.0.0/8"],
+        "InsecureRegistryCIDRs": list(dict.fromkeys([*(name for name in insecure if "/" in name), "127.0.0.0/8"])),
         "IndexConfigs": index,
         "Mirrors": mirrors or None,
     }
@@ -201,10 +203,14 @@ def _os_release() -> tuple[str, str]:
 
 
 def _engine_id(ctx: Context) -> str:
+    """The host's stable id, made at the first question."""
+    path = ctx.config.engine_id
     try:
-        return ctx.config.engine_id.read_text().strip()
-    except OSError:
-        return ""
+        return path.read_text().strip()
+    except FileNotFoundError:
+        made = str(uuid.uuid4())
+        write_atomic(path, f"{made}\n", mode=0o644)
+        return made
 
 
 async def df(ctx: Context, types: Sequence[str] = ()) -> dict[str, Any]:
