@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import urllib.parse
 import uuid
+from collections.abc import Coroutine
+from typing import Any
 
 from controlplane.accounts.access import Action, Target, authorise
 from controlplane.accounts.actor import Actor
-from controlplane.audit.actions import authorise_and_record
+from controlplane.audit.actions import authorise_and_record, record_outcome
 from controlplane.engine_api.changes import checked_body, request_target, run_as_job, run_streamed
 from controlplane.engine_api.environment import Environment, resolve_environment, split_base_path
 from controlplane.engine_api.passing import pass_through, pass_upgrade, pass_websocket
@@ -86,16 +89,17 @@ class EngineApi:
             await pass_through(request, held=True)
         elif route.how is How.DIRECT:
             body = await checked_body(request) if route.shape is not None else None
-            await self._record(request, route.action, request.match.pattern)
-            await pass_through(request, body=body, held=True)
+            entry = await self._record(request, route.action, request.match.pattern)
+            await self._with_outcome(entry, pass_through(request, body=body, held=True))
         elif route.how is How.HIJACK:
             if not request.is_upgrade:
                 raise Invalid("this request takes its connection over and cannot be sent behind another one")
-            await self._record(request, route.action, request.match.pattern)
+            entry = await self._record(request, route.action, request.match.pattern)
             if request.match.pattern.endswith("/attach/ws"):
-                await pass_websocket(request, urllib.parse.quote(request.match.name, safe=""))
+                work = pass_websocket(request, urllib.parse.quote(request.match.name, safe=""))
             else:
-                await pass_upgrade(request)
+                work = pass_upgrade(request)
+            await self._with_outcome(entry, work)
         elif route.how is How.JOB:
             await run_as_job(request)
         elif route.how is How.STREAMED:
@@ -104,8 +108,22 @@ class EngineApi:
             raise Forbidden("permission denied")
 
     @staticmethod
-    async def _record(request: Request, action: Action, detail: str) -> None:
-        await in_thread(
+    async def _record(request: Request, action: Action, detail: str) -> int:
+        entry = await in_thread(
             authorise_and_record, request.actor, action, request_target(request), request_id=request.request_id,
             host_name=request.environment.host_name, detail=detail,
         )  # fmt: skip
+        return entry.pk
+
+    @staticmethod
+    async def _with_outcome(entry_id: int, work: Coroutine[Any, Any, int]) -> None:
+        result, detail = "interrupted", ""
+        try:
+            status = await work
+            result = "succeeded" if status < 400 else "failed"
+            detail = f"status {status}"
+        except MooringError as error:
+            result, detail = "failed", error.message
+            raise
+        finally:
+            await asyncio.shield(in_thread(record_outcome, entry_id, result, detail))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import uuid
 from typing import Any
@@ -19,6 +20,7 @@ from controlplane.jobs.execution import leases, worker_name
 from controlplane.jobs.models import Job
 from controlplane.jobs.waiting import waiter
 from controlplane.kernel.database import in_thread
+from controlplane.workloads.selectors import find_container
 from wire.engine.shape import decode, encode
 from wire.errors import Cancelled, Internal, MooringError
 from wire.httpstatus import error_for_status
@@ -75,7 +77,7 @@ async def run_as_job(request: Request) -> None:
 
 def _submit(request: Request, body: bytes, uid: uuid.UUID, streamed_by: str | None = None) -> Job:
     route, environment = request.match.route, request.environment
-    target = request_target(request)
+    target = _named(request_target(request))
     stored: dict[str, Any] = {}
     if streamed_by is None:
         headers = [pair for pair in request.forwarded_headers(body_length=len(body)) if _is_kept(pair[0], body)]
@@ -97,6 +99,16 @@ def _submit(request: Request, body: bytes, uid: uuid.UUID, streamed_by: str | No
         streamed_by=streamed_by,
         uid=uid,
     )
+
+
+def _named(target: Target) -> Target:
+    """Return `target` with the container's full id and its name where the mirror knows them."""
+    if target.type != "container" or target.host_id is None or not target.id:
+        return target
+    row = find_container(target.host_id, target.id)
+    if row is not None:
+        return dataclasses.replace(target, id=row.container_id, name=row.name)
+    return dataclasses.replace(target, name=target.id[:12] if len(target.id) == 64 else target.id)
 
 
 def _is_kept(name: str, body: bytes) -> bool:

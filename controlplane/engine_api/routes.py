@@ -114,7 +114,7 @@ _CONTAINERS = {
         how=How.JOB, action=Action.CONTAINER_CHANGE, target="container", kind="container.update", title="Update",
         shape=UpdateRequest, guard=lambda body: unconfined_reasons({"HostConfig": body}),
     ),
-    "DELETE /containers/{id}": _container_job("remove"),
+    "DELETE /containers/{name...}": _container_job("remove"),
     "POST /containers/{id}/resize": _read(Action.CONTAINER_EXEC, "container", How.CONTROL),
     "POST /containers/{id}/attach": _read(Action.CONTAINER_EXEC, "container", How.HIJACK),
     "GET /containers/{id}/attach/ws": _read(Action.CONTAINER_EXEC, "container", How.HIJACK),

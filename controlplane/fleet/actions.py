@@ -164,6 +164,9 @@ def link_up(host_id: uuid.UUID, epoch: int) -> None:
     """A tunnel of this host is up at the gateway of `epoch`."""
     with transaction.atomic():
         host = Host.objects.select_for_update().get(pk=host_id)
+        if host.link == Link.UP:  # a newer connection replaced the older one: it never was away
+            Host.objects.filter(pk=host_id).update(link_epoch=epoch, last_seen_at=now())
+            return
         host.link_epoch = epoch
         _change_link(host, Link.UP, "")
     _hint(host_id)

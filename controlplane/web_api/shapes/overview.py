@@ -6,6 +6,8 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from controlplane.fleet.choices import HostState
 from controlplane.fleet.models import Host
 from controlplane.fleet.selectors import list_hosts
@@ -22,6 +24,7 @@ __all__ = ["overview_dict"]
 DISK_LOW = 0.85
 FAILED_JOBS_SINCE = timedelta(hours=24)
 ATTENTION_LIMIT = 50
+ANSWERED_CODES = ("not_found", "conflict", "invalid", "forbidden", "unsupported")
 
 
 def overview_dict(organisation_id: uuid.UUID) -> dict[str, Any]:
@@ -88,7 +91,10 @@ def _attention(organisation_id: uuid.UUID, hosts: list[Host], refs: HostRefs) ->
         items.append(_item("container_restarting", "warning", f"{row.name} keeps restarting",
                            f"{row.restart_count} restarts", row.finished_at, "open_logs", host=refs.ref(row.host),
                            container_id=row.container_id))  # fmt: skip
-    recent = list_jobs(organisation_id, state=JobState.FAILED).filter(finished_at__gt=now() - FAILED_JOBS_SINCE)
+    # What an engine client got as its answer ("No such container") is no news to anybody else.
+    answered = Q(kind__startswith="engine.", error__code__in=ANSWERED_CODES)
+    failed = list_jobs(organisation_id, state=JobState.FAILED).exclude(answered)
+    recent = failed.filter(finished_at__gt=now() - FAILED_JOBS_SINCE)
     for job in recent[:10]:
         why = str((job.error or {}).get("why", ""))
         items.append(_item("job_failed", "warning", f"{job.title} failed", why, job.finished_at, "open_job",
