@@ -36,7 +36,7 @@ _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _GETADDR = 20, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_TXQLEN = 1, 3, 4, 5, 10, 13
 _IFLA_PROTINFO, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 12, 18, 20, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _VETH_INFO_PEER = 1
@@ -103,12 +103,14 @@ def add_veth(name: str, *, master: int, mtu: int, peer_name: str, peer_netns_fd:
         + text(_IFLA_IFNAME, peer_name)
         + _mac(_IFLA_ADDRESS, peer_mac_address)
         + _u32(_IFLA_MTU, mtu)
+        + _u32(_IFLA_TXQLEN, 0)
         + _u32(_IFLA_NET_NS_FD, peer_netns_fd)
     )
     payload = (
         _IFINFO.pack(0, 0, 0, _IFF_UP, _IFF_UP)
         + text(_IFLA_IFNAME, name)
         + _u32(_IFLA_MTU, mtu)
+        + _u32(_IFLA_TXQLEN, 0)
         + _u32(_IFLA_MASTER, master)
         + nested(
             _IFLA_LINKINFO,
