@@ -1,6 +1,7 @@
 """The agent's nftables table: translation of published ports, masquerading, and who may talk to whom.
 
-    prerouting raw   127/8 from a container never reaches the host (route_localnet would let it)
+    prerouting raw   127/8 from a container never reaches the host (route_localnet would let it); a source that the host
+                     would not answer through that bridge is false
     prerouting nat ┐ to a local address and published → the container
     output nat     ┘ (::1 excepted: IPv6 has no route_localnet, `proxy` serves it)
     forward          same bridge → yes (or not, enable_icc=false); internal networks → nowhere else;
@@ -66,6 +67,9 @@ table inet {name} {{
     chain protect {{
         type filter hook prerouting priority raw; policy accept;
         iifname @bridges ip daddr 127.0.0.0/8 drop
+        iifname @bridges ip saddr 0.0.0.0 accept
+        iifname @bridges ip6 saddr :: accept
+        iifname @bridges fib saddr . iif oif missing drop
     }}
     chain prerouting {{
         type nat hook prerouting priority dstnat; policy accept;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,36 @@ async def test_networks_are_kept_apart(lab: Lab) -> None:
     inner = lab.networking._networks.get(back.id).gateway4
     await asyncio.to_thread(run, "ip", "route", "add", "default", "via", inner, netns=lab.netns(data))
     assert await lab.ask_tcp(lab.netns(data), OUTSIDE, 7000, limit_s=1) == ""
+
+
+@pytest.mark.parametrize("bridge_nf", [True, False], ids=["bridge-nf", "no-bridge-nf"])
+async def test_a_container_cannot_speak_as_one_of_another_network(lab: Lab, bridge_nf: bool) -> None:
+    bridge_netfilter(bridge_nf)
+    front = await lab.networking.create_network(NetworkSpec(name="front"))
+    box, victim = await lab.container("box", front.id), await lab.container("victim")
+    received: list[str] = []
+    listening = await lab.made_in(lab.outside, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    listening.bind((OUTSIDE, 7000))
+    listening.setblocking(False)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(listening, lambda: received.append(listening.recv(100).decode()))
+
+    def send(source: str, text: str) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind((source, 0))
+            client.sendto(text.encode(), (OUTSIDE, 7000))
+
+    run("ip", "address", "add", f"{victim.ipv4_address}/32", "dev", "eth0", netns=lab.netns(box))
+    try:
+        for address, text in ((victim.ipv4_address, "false"), (box.ipv4_address, "true")):
+            await lab.made_in(lab.netns(box), lambda address=address, text=text: send(address, text))  # type: ignore[misc]
+        async with asyncio.timeout(5):
+            while not received:  # noqa: ASYNC110 - one datagram, no event to wait for
+                await asyncio.sleep(0.01)
+        assert received == ["true"]
+    finally:
+        loop.remove_reader(listening)
+        listening.close()
 
 
 @pytest.mark.parametrize("bridge_nf", [True, False], ids=["bridge-nf", "no-bridge-nf"])
