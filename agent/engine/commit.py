@@ -26,7 +26,7 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
         raise Conflict(f"You cannot commit container {container.id} which is Dead")
     if record.state.status == "removing":
         raise Conflict(f"You cannot commit container {container.id} which is being removed")
-    repo, tag = _name(body)
+    repo, tag, shown = _name(body)
     config = copy.deepcopy(body.config if body.config is not None else record.config)
     base = copy.deepcopy(record.config)
     apply_changes(config, body.changes)
@@ -44,7 +44,7 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
             comment=body.comment,
             created_by=" ".join([record.path, *record.args]),
         )
-        attributes = {"comment": body.comment, "imageID": image_id, "imageRef": f"{repo}:{tag}" if repo else ""}
+        attributes = {"comment": body.comment, "imageID": image_id, "imageRef": shown}
         ctx.events.publish("container", "commit", container.id, container.attributes(**attributes))
     finally:
         if paused:
@@ -52,13 +52,15 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
     return image_id
 
 
-def _name(body: CommitRequest) -> tuple[str, str]:
+def _name(body: CommitRequest) -> tuple[str, str, str]:
+    """(repository, tag, the name as people write it); all empty when the image gets no name."""
     if not body.repo:
-        return "", ""
+        return "", "", ""
     reference = parse_reference(f"{body.repo}:{body.tag}" if body.tag else body.repo)
     if reference.digest:
         raise Invalid("cannot import digest reference")
-    return reference.name, reference.tag or "latest"
+    tag = reference.tag or "latest"
+    return reference.name, tag, f"{reference.familiar_name}:{tag}"
 
 
 def _document(config: ContainerConfig) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Engine:
         )
         ctx.watch_run = partial(exits.watch, ctx)
         ctx.remove_soon = partial(exits.remove_later, ctx)
-        images.watch(lambda action, actor, name: ctx.events.publish("image", action, actor, {"name": name}))
+        images.watch(partial(image_verbs.tell, ctx))
 
     async def start_up(self) -> None:
         """Recover: take up running containers, sweep leftovers, apply restart policies. Before the API listens."""

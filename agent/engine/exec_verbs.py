@@ -214,12 +214,10 @@ async def exec_start(
             attach=not detach,
         )
         item.pid, session = await ctx.runtime.exec_start(container.id, spec)
-    except BaseException as error:
+    except BaseException:
         item.running, item.exit_code = False, 126
         item.began.set()
         item.done.set()
-        if isinstance(error, MooringError):
-            _tell(ctx, container, "exec_die", item, exitCode="126")
         raise
     item.began.set()
     _ = ctx.tasks.spawn(_watch(ctx, container, item), f"exec {exec_id[:12]}")

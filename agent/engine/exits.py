@@ -46,6 +46,8 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
     ran_s = time.monotonic() - container.started_monotonic
     health.end(container)
     container.ended.set()
+    if status.oom_killed:
+        ctx.events.publish("container", "oom", container.id, container.attributes())
     await release(ctx, container)
     failpoints.hit("exit.after_release")
     state.pid = 0
@@ -64,8 +66,6 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
     removes = record.host.auto_remove and not again and not container.keep
     saved = None if removes else ctx.containers.save(container)
     container.cache.clear()
-    if status.oom_killed:
-        ctx.events.publish("container", "oom", container.id, container.attributes())
     if container.stop_requested:
         ctx.events.publish("container", "stop", container.id, container.attributes())
     container.stop_requested = False

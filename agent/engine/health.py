@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from agent.engine.clock import now_ns
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.environment import build_environment
+from agent.engine.names import random_id
 from agent.engine.record import HealthResult, HealthState
 from agent.engine.security import confinement_for
 from agent.engine.users import resolve_user
@@ -140,9 +140,9 @@ async def _take(
 
 
 async def _probe(ctx: Context, container: Container, command: list[str], timeout_s: float) -> tuple[int, str]:
-    shown = " ".join(command)
-    ctx.events.publish("container", f"exec_create: {shown}", container.id, container.attributes())
-    ctx.events.publish("container", f"exec_start: {shown}", container.id, container.attributes())
+    shown, exec_id = " ".join(command), random_id()
+    for action in ("exec_create", "exec_start"):
+        ctx.events.publish("container", f"{action}: {shown}", container.id, container.attributes(execID=exec_id))
     code = -1
     try:
         process = _process(ctx, container, command)
@@ -154,8 +154,8 @@ async def _probe(ctx: Context, container: Container, command: list[str], timeout
         code, output = -1, "the container ended"
     except MooringError as error:
         code, output = -1, error.message
-    with contextlib.suppress(MooringError):
-        ctx.events.publish("container", "exec_die", container.id, container.attributes(exitCode=str(code)))
+    attributes = container.attributes(execID=exec_id, exitCode=str(code))
+    ctx.events.publish("container", "exec_die", container.id, attributes)
     return code, output
 
 

@@ -21,12 +21,23 @@ from wire.refs import parse_reference
 
 __all__ = [
     "containers_using", "image_history", "image_import", "image_inspect", "image_list", "image_load", "image_pull",
-    "image_push", "image_save", "image_tag",
+    "image_push", "image_save", "image_tag", "tell",
 ]  # fmt: skip
 
 Filters = Mapping[str, Sequence[str]]
 
 _KNOWN: Final = ("dangling", "label", "label!", "before", "since", "reference", "until")
+
+
+def tell(ctx: Context, action: str, actor: str, name: str) -> None:
+    """Make an event of what the image room says happened; an image that is here adds its labels."""
+    labels: dict[str, str] | None = None
+    if actor.startswith("sha256:"):
+        try:
+            labels = _labels(ctx.images.resolve(actor))
+        except MooringError:
+            labels = None
+    ctx.events.publish("image", action, actor, {**(labels or {}), "name": name})
 
 
 def containers_using(ctx: Context, image_id: str) -> int:

@@ -246,15 +246,15 @@ async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, forc
             raise Internal(f"container {container.id} is not connected to network {network.spec.name}")
         if network.spec.driver == "host" and container.has_process:
             raise Invalid("container cannot be disconnected from host network or connected to host network")
+        attributes = network_attributes(container, attachment, network.spec.driver)
         if container.has_process:
             await ctx.networking.disconnect(container.id, network.id)
+            ctx.events.publish("network", "disconnect", network.id, attributes)  # Docker tells a live one twice
         record.attachments.remove(attachment)
         if container.has_process:
             write_etc_files(ctx, container)
         await ctx.containers.save(container)
-    ctx.events.publish(
-        "network", "disconnect", network.id, network_attributes(container, attachment, network.spec.driver)
-    )
+    ctx.events.publish("network", "disconnect", network.id, attributes)
 
 
 async def network_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
