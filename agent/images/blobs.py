@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from agent.host import files
+from agent.host import failpoints, files
 from wire.errors import Internal, Invalid, NotFound
 from wire.refs import is_digest
 
@@ -63,6 +63,7 @@ class BlobWriter:
         os.fsync(self._descriptor)
         os.fchmod(self._descriptor, 0o600)
         self._close()
+        failpoints.hit("images.before_blob_rename")
         self._store.adopt(self._path, digest)
         return digest
 

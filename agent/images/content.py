@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
+from agent.host import failpoints
 from agent.images.blobs import BlobStore, BlobWriter
 from agent.images.catalog import Catalog, LayerRow, Lease
 from agent.images.compression import decompress, detect, prefetch
@@ -279,6 +280,7 @@ class Content:
             raise Internal(f"layer {missing[0]} is missing")
         image_id = await self.quick(self.blobs.put, data)
         lease.add(image_id)
+        failpoints.hit("images.before_image_row")
         new = {d: row for d, row in layers.items() if self.catalog.layer(d) is None}
         await self.catalog.add(
             image_id, config, diff_ids, created_at, layers=new, names=names, parent=parent, now=time.time()
@@ -310,6 +312,7 @@ class Content:
             doomed |= {diff_id, row.blob}
         if unused:
             await self.catalog.remove_layers(unused)
+            failpoints.hit("images.after_layer_rows")
         named = self.catalog.named_blobs()
         for digest in doomed:
             if self.catalog.is_leased(digest):

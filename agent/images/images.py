@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from agent.host import failpoints
 from agent.images.archives import Archives
 from agent.images.catalog import chain_ids
 from agent.images.content import Content
@@ -125,6 +126,7 @@ class LocalImages:
             if image.repo_tags or image.repo_digests:
                 raise Conflict(f"image {current} still has names")
             await self._catalog.remove_images([current])
+            failpoints.hit("images.after_image_row_removed")
             doomed.append(current)
             gone = set(await self._content.collect([current]))
             chains = zip(image.diff_ids, chain_ids(image.diff_ids), strict=True)

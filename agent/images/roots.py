@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from agent.host import failpoints
 from agent.images.catalog import RootRow
 from agent.images.changes import list_changes, tree_size_bytes
 from agent.images.content import Content
@@ -56,6 +57,7 @@ class Roots:
             # which names the container, is asked for later and so becomes durable later.
             row = RootRow(image_id=image_id, diff_ids=diff_ids, init=init)
             written = asyncio.ensure_future(content.catalog.put_root(container_id, row))
+            failpoints.hit("images.after_root_row")
             try:
                 await content.ensure_layers(diff_ids)
                 where = await content.quick(self._prepare, container_id, diff_ids, init)
@@ -89,6 +91,7 @@ class Roots:
                 return
             # The row goes last: killed before, the engine asks again; killed after, the next start clears the files.
             await content.quick(content.snapshots.drop_root, container_id)
+            failpoints.hit("images.before_root_row_removed")
             await content.catalog.remove_root(container_id)
             content.chore()
         self._locks.pop(container_id, None)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from agent.host import mounts, syscalls
+from agent.host import failpoints, mounts, syscalls
 from agent.images.init_layer import ensure_init_layer
 from agent.images.layer_view import is_opaque
 from agent.images.limits import DEFAULT_LIMITS, MAX_LAYERS, Limits
@@ -130,6 +130,7 @@ class OverlaySnapshotter:
             if expected and diff_id != expected:
                 raise Invalid(f"wrong diff id calculated on extraction {diff_id!r}")
             final = self.layer_path(diff_id)
+            failpoints.hit("images.before_layer_rename")
             try:
                 temporary.rename(final)
             except OSError:
@@ -178,6 +179,7 @@ class OverlaySnapshotter:
         for name, mode in (("upper", 0o755), ("work", 0o700), ("merged", 0o700)):
             (temporary / name).mkdir()
             (temporary / name).chmod(mode)
+        failpoints.hit("images.before_root_rename")
         temporary.rename(final)
 
     def paths(self, container_id: str, diff_ids: Sequence[str], *, init: bool = True) -> RootPaths:
@@ -227,6 +229,7 @@ class OverlaySnapshotter:
     def drop_root(self, container_id: str) -> None:
         """Unmount and take away; the files go with `empty_trash`. Safe when absent."""
         self.unmount(container_id)
+        failpoints.hit("images.after_unmount")
         self._discard(self._root_of(container_id))
 
     # deleting

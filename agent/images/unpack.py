@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from agent.host import paths
+from agent.host import failpoints, paths
 from agent.images import tar_reader
 from agent.images.limits import DEFAULT_LIMITS, Limits
 from agent.images.tar_reader import TarEntry, TarReader
@@ -123,6 +123,8 @@ class _Unpacker:
         entry: TarEntry | None = None
         try:
             for entry in reader:
+                if self._count == 1:
+                    failpoints.hit("images.mid_extract")
                 self._count += 1
                 self._one(entry, reader)
             entry = None
