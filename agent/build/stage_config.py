@@ -255,7 +255,8 @@ class StageConfig:
                 config["OnBuild"] = [*(config["OnBuild"] or ()), instruction.trigger]
                 return f"ONBUILD {instruction.trigger}"
             case Healthcheck():
-                config["Healthcheck"] = _healthcheck_document(instruction)
+                # What is not said is inherited, also from an earlier HEALTHCHECK; history tells only what is said.
+                config["Healthcheck"] = {**(config["Healthcheck"] or {}), **_healthcheck_document(instruction)}
                 return _healthcheck_text(instruction)
             case _:
                 raise Invalid(f"{instruction.statement.keyword} does not configure an image")

@@ -14,7 +14,7 @@ from agent.build.mounted_tree import MountedTree
 from agent.build.options import BuildOptions
 from agent.build.step_cache import StepCache
 from agent.ports.images import Image, Images, Rootfs
-from wire.errors import NotFound
+from wire.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from agent.build.cache_mounts import CacheMounts
@@ -52,7 +52,7 @@ class StepContext:
         """The image a reference names here."""
         try:
             return self.images.resolve(ref)
-        except NotFound:
+        except (NotFound, Conflict):  # Conflict: a few letters that begin several ids, so a name to pull
             return None
 
     @asynccontextmanager
