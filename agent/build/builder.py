@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from agent.build.base_images import check_platform
 from agent.build.build_args import BuildArgs, host_platform, platform_args
 from agent.build.cache_mounts import CacheMount, CacheMounts, directory_bytes
+from agent.build.cache_sources import CacheSources
 from agent.build.classic import ClassicRenderer, error_message, short_id
 from agent.build.context import BuildContext
 from agent.build.context_source import open_context, read_dockerfile
@@ -148,6 +149,7 @@ class Builder:
                 context=context,
                 scratch=scratch,
                 secrets_directory=secrets,
+                cache_sources=CacheSources(self._images, options.cache_from) if options.cache_from else None,
                 docker_version=str((await self._engine.version()).get("Version", "")),
             )
 

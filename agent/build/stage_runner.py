@@ -167,7 +167,7 @@ class StageRunner:
         """A step that changes nothing but the configuration."""
         text = " ".join(command)
         key = step_key(self._image_id, text, self._common_inputs())
-        if await self._use_cached(key):
+        if await self._use_cached(key, command):
             return
         container_id = await self._placeholder()
         await self._emit(ContainerStarted(container_id))
@@ -213,10 +213,16 @@ class StageRunner:
         """What is in every key: the author and platform of an image whose parent is empty."""
         return [] if self._image_id else [self._platform, self._config.author]
 
-    async def _use_cached(self, key: str) -> bool:
+    async def _use_cached(self, key: str, command: list[str]) -> bool:
         if self._context.options.no_cache:
             return False
         found = self._context.cache.find(key)
+        sources = self._context.cache_sources
+        if sources is not None and (found is None or not sources.leads_to(found)):
+            text = " ".join(command)
+            found = await sources.find_step(self._image_id, text, self._document(command, "", now()))
+            if found is not None:
+                await self._context.cache.put(key, found, parent_id=self._image_id, text=text)
         if found is None:
             return False
         await self._emit(StepCached())
@@ -238,7 +244,7 @@ class StageRunner:
         command = [*self._config.shell, f"#(nop) {comment}"]
         text = " ".join(command)
         key = step_key(self._image_id, text, self._common_inputs())
-        if await self._use_cached(key):
+        if await self._use_cached(key, command):
             return
         shown_id = await self._placeholder()
         await self._emit(ContainerStarted(shown_id))
@@ -267,7 +273,7 @@ class StageRunner:
             command = [*self._config.shell, f"#(nop) {step.history_text()}"]
             text = " ".join(command)
             key = step_key(self._image_id, text, [*self._common_inputs(), *step.key_inputs()])
-            if await self._use_cached(key):
+            if await self._use_cached(key, command):
                 return
             async with self._slots, self._writable() as (container_id, root):
                 await step.write(root)
@@ -329,7 +335,7 @@ class StageRunner:
         if script is not None:
             inputs.append(script.text())
         key = step_key(self._image_id, text, [*self._common_inputs(), *inputs])
-        if await self._use_cached(key):
+        if await self._use_cached(key, command):
             return
         if not self._image_id:
             await self._make_empty_image()

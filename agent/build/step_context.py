@@ -18,6 +18,7 @@ from wire.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from agent.build.cache_mounts import CacheMounts
+    from agent.build.cache_sources import CacheSources
     from agent.engine.engine import Engine
 
 __all__ = ["StepContext", "new_container_id"]
@@ -42,6 +43,7 @@ class StepContext:
     scratch: Path
     secrets_directory: Path
     docker_version: str
+    cache_sources: CacheSources | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 
     def image_config(self, image_id: str) -> Mapping[str, Any]:

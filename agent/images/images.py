@@ -210,6 +210,9 @@ class LocalImages:
             await self._roots.remove(container_id)
         return image_id
 
+    async def cut_image(self, image_id: str, *, history_length: int, parent: str, config: Mapping[str, object]) -> str:
+        return await self._importing.cut_image(image_id, history_length=history_length, parent=parent, config=config)
+
     # root file systems
     async def prepare(self, container_id: str, image_id: str, *, init: bool = True) -> Rootfs:
         return await self._roots.prepare(container_id, image_id, init=init)

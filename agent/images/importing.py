@@ -196,6 +196,17 @@ class Importing:
                 document["history"] = entries
             return await content.add_image(document, layers, lease, parent=parent)
 
+    async def cut_image(self, image_id: str, *, history_length: int, parent: str, config: Mapping[str, object]) -> str:
+        content = self._content
+        async with content.lease() as lease:
+            source = content.catalog.image(image_id)
+            entries = _history_of(source)[:history_length]
+            layers = sum(1 for entry in entries if not entry.get("empty_layer"))
+            diff_ids = list(source.diff_ids[:layers])
+            lease.add(*diff_ids)
+            document = {**config, "rootfs": {"type": "layers", "diff_ids": diff_ids}, "history": entries}
+            return await content.add_image(document, {}, lease, parent=parent)
+
 
 def _history_of(image: Image | None) -> list[dict[str, Any]]:
     past: Any = image.config.get("history") if image else None

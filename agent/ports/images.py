@@ -249,6 +249,12 @@ class Images(Protocol):
         """
         ...
 
+    async def cut_image(self, image_id: str, *, history_length: int, parent: str, config: Mapping[str, object]) -> str:
+        """New image of the first `history_length` history entries of another and of the layers those made, with this
+        config document, whose `rootfs` and `history` are filled in; returns its id. For a build cache taken from an
+        image whose earlier steps are not here as images."""
+        ...
+
     # upkeep
     async def start(self) -> None:
         """Check what the disk has against what is recorded; delete what no row names."""
