@@ -19,7 +19,7 @@ from agent.build.run_mounts import RunMount
 from agent.build.step_context import StepContext, new_container_id
 from agent.build.syntax import Heredoc
 from agent.host import files, paths
-from wire.engine.containers import BindOptions, Mount, TmpfsOptions
+from wire.engine.containers import Mount, TmpfsOptions
 from wire.errors import Invalid, NotFound
 
 __all__ = ["PreparedMounts", "mount_inputs", "prepare_mounts"]
@@ -30,14 +30,16 @@ StageImage = Callable[[str], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedMounts:
-    """Mounts of a container, and the environment that secrets asked for by `env=` give it."""
+    """Mounts of a container (`binds` of directories made ready here, and `tmpfs`), and the environment that secrets
+    asked for by `env=` give it."""
 
-    mounts: tuple[Mount, ...] = ()
+    binds: tuple[Mount, ...] = ()
+    tmpfs: tuple[Mount, ...] = ()
     environment: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return tuple(mount.target for mount in self.mounts if isinstance(mount.target, str))
+        return tuple(mount.target for mount in (*self.binds, *self.tmpfs) if isinstance(mount.target, str))
 
 
 async def mount_inputs(context: StepContext, mounts: Sequence[RunMount], image_of: StageImage) -> list[str]:
@@ -107,17 +109,15 @@ async def prepare_mounts(
                 if mount.target or not mount.env:
                     where = target if mount.target else f"/run/secrets/{name}"
                     ready.append(_bind(path, where, read_only=True))
-        yield PreparedMounts(mounts=tuple(ready), environment=tuple(environment))
+        yield PreparedMounts(
+            binds=tuple(mount for mount in ready if mount.type == "bind"),
+            tmpfs=tuple(mount for mount in ready if mount.type == "tmpfs"),
+            environment=tuple(environment),
+        )
 
 
 def _bind(source: Path, target: str, read_only: bool) -> Mount:
-    return Mount(
-        type="bind",
-        source=str(source),
-        target=target,
-        read_only=read_only,
-        bind_options=BindOptions(propagation="rprivate"),
-    )
+    return Mount(type="bind", source=str(source), target=target, read_only=read_only)
 
 
 async def _bound(context: StepContext, mount: RunMount, image_of: StageImage, stack: AsyncExitStack) -> Path:

@@ -45,11 +45,12 @@ class RunContainer:
         self._engine = context.engine
         self.id = ""
 
-    async def create(self, config: dict[str, Any], host: HostConfig) -> str:
-        """Make it; returns its id. `config` is a container configuration in Docker's shape."""
+    async def create(self, config: dict[str, Any], host: HostConfig, own_mounts: Sequence[Mount] = ()) -> str:
+        """Make it; returns its id. `config` is a container configuration in Docker's shape, `own_mounts` binds of
+        directories made ready here."""
         request = msgspec.convert({**config, "HostConfig": None}, type=CreateRequest)
         request.host_config = host
-        self.id, _ = await self._engine.create("", request)
+        self.id, _ = await self._engine.create("", request, own_mounts=own_mounts)
         return self.id
 
     async def run(self) -> AsyncIterator[tuple[int, bytes]]:

@@ -337,14 +337,12 @@ class StageRunner:
         key = step_key(self._image_id, text, [*self._common_inputs(), *inputs])
         if await self._use_cached(key, command):
             return
-        if not self._image_id:
-            await self._make_empty_image()
         async with (
             self._slots,
             prepare_mounts(self._context, mounts, self._image_named, config.working_dir, script) as prepared,
         ):
             container = RunContainer(self._context)
-            host = host_config(self._context.options, network=instruction.network, mounts=prepared.mounts)
+            host = host_config(self._context.options, network=instruction.network, mounts=prepared.tmpfs)
             keep = not self._context.options.remove
             try:
                 await container.create(
@@ -357,6 +355,7 @@ class StageRunner:
                         AttachStderr=True,
                     ),
                     host,
+                    prepared.binds,
                 )
                 await self._emit(ContainerStarted(container.id))
                 keep = not self._context.options.force_remove  # a failed one stays to be looked at
@@ -398,13 +397,6 @@ class StageRunner:
         rootfs = await self._context.images.mount(container_id)
         await asyncio.to_thread(remove_mount_points, rootfs.path, rootfs.upper, targets)
         await self._context.images.unmount(container_id)
-
-    async def _make_empty_image(self) -> None:
-        """A container needs an image: an empty one for a RUN right after FROM scratch."""
-        created = now()
-        document = self._document([], "", created)
-        image_id = await self._context.images.create_image(parent="", config=document)
-        self._become(image_id)
 
 
 class _Writable:

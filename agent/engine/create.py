@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from agent.engine.clock import now_ns
@@ -13,7 +13,7 @@ from agent.engine.context import Context
 from agent.engine.endpoints import attachments_for
 from agent.engine.links import resolve_links
 from agent.engine.merge import command_of
-from agent.engine.mounts import parse_volumes_from, read_mounts
+from agent.engine.mounts import parse_volumes_from, read_mounts, with_own_mounts
 from agent.engine.names import check_name, random_id, random_name
 from agent.engine.platforms import check_platform
 from agent.engine.record import MountPoint, Record
@@ -23,16 +23,19 @@ from agent.engine.validate_config import container_of
 from agent.engine.volume_mounts import ensure_volumes, prepare_root
 from agent.host import failpoints
 from agent.ports.images import Image
-from wire.engine.containers import CreateRequest, HostConfig
+from wire.engine.containers import CreateRequest, HostConfig, Mount
 from wire.errors import Invalid, NotFound
 
 __all__ = ["create"]
 
 
 async def create(
-    ctx: Context, name: str, body: CreateRequest, platform: str = "", *, operation: str = ""
-) -> tuple[str, list[str]]:
+    ctx: Context, name: str, body: CreateRequest, platform: str = "", *, operation: str = "",
+    own_mounts: Sequence[Mount] = (),
+) -> tuple[str, list[str]]:  # fmt: skip
     """Make a container, not running. Returns (id, warnings) once it is durable.
+
+    `own_mounts` are binds of the agent's own directories, which a user may not ask for (the builder's).
 
     With an operation key the container that an earlier call under the key made is the answer. On error nothing is left.
     Raises Invalid, NotFound (image, `--volumes-from`), Conflict (name), in Docker's words.
@@ -55,7 +58,7 @@ async def create(
         warnings.append(warning)
     _check_peers(ctx, host)
     resolve_links(ctx, host)
-    points = read_mounts(host, _inherited(ctx, host), ctx.config.data)
+    points = with_own_mounts(read_mounts(host, _inherited(ctx, host), ctx.config.data), own_mounts)
     path, args = command_of(config)
     record = Record(
         id=container_id,

@@ -43,7 +43,7 @@ from agent.ports.network import Networking
 from agent.ports.runtime import ExitStatus, Runtime, StdioSession
 from agent.ports.storage import Store
 from agent.ports.volumes import Volumes
-from wire.engine.containers import CommitRequest, CreateRequest, EndpointSettings, UpdateRequest
+from wire.engine.containers import CommitRequest, CreateRequest, EndpointSettings, Mount, UpdateRequest
 from wire.engine.execs import ExecCreateRequest
 from wire.engine.networks import NetworkCreateRequest
 from wire.engine.volumes import VolumeCreateRequest
@@ -105,10 +105,12 @@ class Engine:
 
     # containers: life cycle
     async def create(
-        self, name: str, body: CreateRequest, platform: str = "", *, operation: str = ""
-    ) -> tuple[str, Sequence[str]]:
-        """Returns (id, warnings)."""
-        return await create.create(self._ctx, name, body, platform, operation=operation)
+        self, name: str, body: CreateRequest, platform: str = "", *, operation: str = "",
+        own_mounts: Sequence[Mount] = (),
+    ) -> tuple[str, Sequence[str]]:  # fmt: skip
+        """Returns (id, warnings). `own_mounts` are binds of the agent's own directories: no door may fill it with what
+        a client says."""
+        return await create.create(self._ctx, name, body, platform, operation=operation, own_mounts=own_mounts)
 
     async def start(self, ref: str, *, operation: str = "") -> None:
         await self._once(operation, "start", partial(start.start, self._ctx, ref))

@@ -16,7 +16,7 @@ from agent.engine.record import MountPoint
 from wire.engine.containers import BindOptions, HostConfig, Mount, TmpfsOptions, VolumeOptions
 from wire.errors import Internal, Invalid, MooringError
 
-__all__ = ["parse_bind", "parse_mount", "parse_volumes_from", "read_mounts", "valid_mode"]
+__all__ = ["parse_bind", "parse_mount", "parse_volumes_from", "read_mounts", "valid_mode", "with_own_mounts"]
 
 PROPAGATIONS: Final = ("private", "rprivate", "slave", "rslave", "shared", "rshared")
 _WORDS: Final = (("rw", "ro"), ("z", "Z"), ("nocopy",), PROPAGATIONS, ("consistent", "cached", "delegated"))
@@ -206,6 +206,22 @@ def _add(points: dict[str, MountPoint], said: set[str], point: MountPoint, data:
         point.propagation = _guard_data(point, data) or "rprivate"
         point.guarded = not asked and point.propagation == "rslave"
     points[point.target] = point
+
+
+def with_own_mounts(points: Sequence[MountPoint], own: Sequence[Mount]) -> list[MountPoint]:
+    """`points` and binds of our own directories, which come from a room of this agent and are taken as they are."""
+    added = [
+        MountPoint(
+            type="bind",
+            target=posixpath.normpath(mount.target or ""),
+            source=mount.source or "",
+            rw=not mount.read_only,
+            propagation="rprivate",
+        )
+        for mount in own
+    ]
+    taken = {point.target for point in added}
+    return [point for point in points if point.target not in taken] + added
 
 
 def _guard_data(point: MountPoint, data: Path) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent.ports.images import Credentials, Images, Progress
 from agent.ports.runtime import ExitStatus
-from wire.engine.containers import CreateRequest
+from wire.engine.containers import CreateRequest, Mount
 from wire.errors import NotFound
 
 __all__ = ["ChrootEngine"]
@@ -42,6 +42,7 @@ class ChrootEngine:
         self.containers: dict[str, CreateRequest] = {}
         self._sessions: dict[str, _Session] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._mounts: dict[str, list[Mount]] = {}
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._exits: dict[str, asyncio.Future[tuple[ExitStatus, str]]] = {}
 
@@ -56,10 +57,13 @@ class ChrootEngine:
     ) -> AsyncIterator[Progress]:
         raise NotFound(f"no registry here for {ref}")
 
-    async def create(self, name: str, body: CreateRequest, platform: str = "") -> tuple[str, list[str]]:
+    async def create(
+        self, name: str, body: CreateRequest, platform: str = "", *, own_mounts: Sequence[Mount] = ()
+    ) -> tuple[str, list[str]]:
         container_id = os.urandom(32).hex()
         await self._images.prepare(container_id, body.image)
         self.created.append(body)
+        self._mounts[container_id] = [*own_mounts, *((body.host_config.mounts or []) if body.host_config else [])]
         self.containers[container_id] = body
         self._exits[container_id] = asyncio.get_running_loop().create_future()
         return container_id, []
@@ -74,7 +78,7 @@ class ChrootEngine:
     async def start(self, ref: str) -> None:
         body = self.containers[ref]
         rootfs = await self._images.mount(ref)
-        for mount in body.host_config.mounts if body.host_config and body.host_config.mounts else ():
+        for mount in self._mounts[ref]:
             await self._mount(rootfs.path, mount)
         words = body.cmd if isinstance(body.cmd, list) else []
         env = dict(item.partition("=")[::2] for item in body.env or [])
@@ -86,9 +90,9 @@ class ChrootEngine:
         self._processes[ref] = process
         self._followers[ref] = asyncio.create_task(self._follow(ref, process))
 
-    async def _mount(self, root: Path, mount: Any) -> None:
-        target = root / mount.target.lstrip("/")
-        source = Path(mount.source) if mount.type == "bind" else None
+    async def _mount(self, root: Path, mount: Mount) -> None:
+        target = root / str(mount.target).lstrip("/")
+        source = Path(str(mount.source)) if mount.type == "bind" else None
         if source is not None and source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.touch()
@@ -114,11 +118,8 @@ class ChrootEngine:
         self._exits[ref].set_result((ExitStatus(code=code if code >= 0 else 128 - code, exited_at=0.0), ""))
 
     async def _unmount_all(self, ref: str) -> None:
-        body = self.containers.get(ref)
-        if body is None or body.host_config is None:
-            return
         rootfs = await self._images.mount(ref)
-        for mount in reversed(body.host_config.mounts or []):
+        for mount in reversed(self._mounts[ref]):
             target = rootfs.path / str(mount.target).lstrip("/")
             done = await asyncio.create_subprocess_exec("umount", "--lazy", str(target))
             await done.wait()

@@ -102,7 +102,7 @@ def test_the_documents_order_is_dockers() -> None:
 
 
 def test_a_healthcheck_inherits_what_it_does_not_say() -> None:
-    config = stage("HEALTHCHECK --interval=5s --retries=2 CMD a", "HEALTHCHECK --timeout=1s CMD [\"b\"]")
+    config = stage("HEALTHCHECK --interval=5s --retries=2 CMD a", 'HEALTHCHECK --timeout=1s CMD ["b"]')
     assert config.document()["Healthcheck"] == {
         "Test": ["CMD", "b"], "Interval": 5_000_000_000, "Retries": 2, "Timeout": 1_000_000_000,
     }  # fmt: skip
