@@ -10,3 +10,11 @@ class AccountsConfig(AppConfig):
 
     name = "controlplane.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        """Listen for cleaning time."""
+        from controlplane.accounts.throttle import forget_old
+        from controlplane.kernel.bus import subscribe
+        from controlplane.kernel.tasks import CleaningTime
+
+        subscribe(CleaningTime, lambda _: forget_old())

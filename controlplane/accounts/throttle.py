@@ -15,7 +15,7 @@ from controlplane.accounts.models import LoginFailure
 from controlplane.kernel.clock import now
 from wire.errors import Exhausted
 
-__all__ = ["TooManyAttempts", "check", "record_failure", "reset"]
+__all__ = ["TooManyAttempts", "check", "forget_old", "record_failure", "reset"]
 
 WINDOW = timedelta(minutes=10)
 LIMIT_PER_ACCOUNT = 10
@@ -57,3 +57,8 @@ def record_failure(address: str, username: str) -> None:
 def reset(address: str, username: str) -> None:
     """Forget the account's failures from this address after a good sign-in."""
     LoginFailure.objects.filter(key=f"u:{address}:{username.casefold()}"[:200]).delete()
+
+
+def forget_old() -> None:
+    """Drop counters whose window has passed."""
+    LoginFailure.objects.filter(window_started_at__lt=now() - WINDOW).delete()

@@ -21,6 +21,7 @@ from controlplane.engine_api.router import Match, router
 from controlplane.engine_api.routes import How, Route
 from controlplane.kernel.database import in_thread
 from controlplane.kernel.requests import new_request_id
+from controlplane.orchestrator.confinement import check_way_into
 from wire import versions
 from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound
 from wire.net.asgi import Receive, Scope, Send
@@ -36,6 +37,7 @@ _PING_HEADERS = (
     (b"pragma", b"no-cache"),
     (b"swarm", b"inactive"),
 )
+_WAYS_IN = (Action.CONTAINER_EXEC, Action.CONTAINER_FILES)
 _UNRESOLVED = Environment(uuid.UUID(int=0), "", uuid.UUID(int=0))
 _NOWHERE = Match(Route(how=How.LOCAL, action=Action.ENGINE_READ), "", "")
 
@@ -83,6 +85,11 @@ class EngineApi:
         route = request.match.route
         if route.query_guard is not None and (reasons := route.query_guard(request.query)):
             await self._record(request, Action.CONTAINER_UNCONFINED, f"asks for {', '.join(reasons)}")
+        if route.target == "container" and route.action in _WAYS_IN and route.how is not How.CONTROL:
+            await check_way_into(
+                request.actor, request.environment.host_id, request.match.name, request_target(request),
+                request_id=request.request_id, host_name=request.environment.host_name,
+            )  # fmt: skip
         if route.how in (How.READ, How.CONTROL):
             await pass_through(request)
         elif route.how is How.WATCH:

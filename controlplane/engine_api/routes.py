@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from controlplane.accounts.access import Action
-from controlplane.orchestrator.guardrails import (
+from controlplane.workloads.guardrails import (
     build_unconfined_reasons,
     exec_unconfined_reasons,
     unconfined_reasons,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvloop
 from django.conf import settings
 
 from controlplane.gateway.errors import GatewayGone, HostUnreachable
@@ -152,7 +153,7 @@ def start_client_thread() -> GatewayClient:
     found = client()
     with _lock:
         if found.loop is None or not found.loop.is_running():
-            loop = asyncio.new_event_loop()
+            loop = uvloop.new_event_loop()
             found.loop = loop
             started = threading.Event()
             loop.call_soon(started.set)

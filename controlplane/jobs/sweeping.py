@@ -7,13 +7,13 @@ from datetime import timedelta
 from django.conf import settings
 
 from controlplane.jobs import actions
-from controlplane.jobs.choices import JobState
+from controlplane.jobs.choices import ENDED, JobState
 from controlplane.jobs.dispatch import dispatch
 from controlplane.jobs.models import Job
 from controlplane.kernel.clock import now
 from wire.errors import Cancelled, Internal, Unavailable
 
-__all__ = ["redispatch_if_lost", "sweep"]
+__all__ = ["redispatch_if_lost", "remove_old", "sweep"]
 
 
 def sweep() -> int:
@@ -41,3 +41,14 @@ def redispatch_if_lost(job: Job) -> bool:
         dispatched_at=now()
     )
     return bool(changed) and dispatch(job.uid)
+
+
+def remove_old() -> int:
+    """Delete jobs that ended long ago, with their output; return how many. In batches: no long lock."""
+    before, removed = now() - timedelta(days=settings.MOORING_JOB_KEEP_DAYS), 0
+    while numbers := list(
+        Job.objects.filter(state__in=ENDED, finished_at__lt=before).values_list("number", flat=True)[:200]
+    ):
+        Job.objects.filter(number__in=numbers).delete()
+        removed += len(numbers)
+    return removed

@@ -7,9 +7,9 @@ import uuid
 from celery import shared_task
 
 from controlplane.jobs.execution import run_job
-from controlplane.jobs.sweeping import sweep
+from controlplane.jobs.sweeping import remove_old, sweep
 
-__all__ = ["run", "sweep_jobs"]
+__all__ = ["clean_jobs", "run", "sweep_jobs"]
 
 
 @shared_task(name="jobs.run")
@@ -22,3 +22,9 @@ def run(uid: str) -> None:
 def sweep_jobs() -> None:
     """Help jobs whose message or worker was lost."""
     sweep()
+
+
+@shared_task(name="jobs.clean")
+def clean_jobs() -> None:
+    """Drop jobs that ended long ago."""
+    remove_old()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,10 +23,12 @@ __all__ = ["Hint", "Listener", "publish", "redis_client"]
 
 logger = logging.getLogger(__name__)
 CHANNEL = "mooring:news"
+SILENCE_S = 2.0
 Hint = dict[str, Any]
 
 _local_listeners: set[Listener] = set()
 _client: redis.Redis | None = None
+_silent_until = 0.0
 _client_lock = threading.Lock()
 
 
@@ -46,9 +49,14 @@ def publish(hint: Hint) -> None:
         for listener in list(_local_listeners):
             listener.deliver_threadsafe(hint)
         return
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return
     try:
         redis_client().publish(CHANNEL, orjson.dumps(hint))
     except (redis.RedisError, OSError) as error:
+        # A Redis that hangs must not cost every request the client's time-out.
+        _silent_until = time.monotonic() + SILENCE_S
         logger.warning("news.not_published type=%s error=%s", hint.get("type"), error)
 
 

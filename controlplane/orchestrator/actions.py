@@ -14,7 +14,7 @@ from controlplane.fleet.models import Host
 from controlplane.jobs.actions import submit
 from controlplane.jobs.models import Job
 from controlplane.orchestrator.engine_requests import EngineRequest, container_action, create_body, pull_path
-from controlplane.orchestrator.guardrails import unconfined_reasons
+from controlplane.workloads.guardrails import unconfined_reasons
 from controlplane.workloads.models import Container
 
 __all__ = ["act_on_container", "host_target", "pull_image", "run_container", "submit_engine_request"]

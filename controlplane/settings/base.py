@@ -31,6 +31,7 @@ MOORING_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # request bodies that are read whole
 MOORING_JOB_LEASE_S = 10.0  # a running job whose worker is silent for this long is handed to another worker
 MOORING_JOB_ATTEMPTS = 3
 MOORING_JOB_REDISPATCH_S = 4.0  # a queued job nobody took for this long lost its message
+MOORING_JOB_KEEP_DAYS = 30  # ended jobs and their output; the audit record stays
 MOORING_ENROLMENT_TTL_S = 3600
 MOORING_SETUP_TTL_S = 1800
 MOORING_REVOCATION_CHECK_S = 2.0  # how often an open stream's right to be open is looked up again
@@ -174,6 +175,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3.0, "options": {"expires": 3.0}},
     "kernel.beat_heartbeat": {"task": "kernel.record_beat", "schedule": 5.0, "options": {"expires": 5.0}},
+    "jobs.clean": {"task": "jobs.clean", "schedule": 3600.0, "options": {"expires": 1800.0}},
     "kernel.clean": {"task": "kernel.clean_expired", "schedule": 600.0, "options": {"expires": 300.0}},
 }
 
@@ -184,7 +186,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("MOORING_LOG_LEVEL", "INFO")},
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "CRITICAL"},  # faults of ours are logged with their reference where they happen
         "django.channels": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},  # a line for each task would be two for each job
         "celery.worker.strategy": {"level": "WARNING"},

@@ -15,8 +15,11 @@ class WorkloadsConfig(AppConfig):
         """Listen to what the gateway hears of hosts."""
         from controlplane.gateway.observation import HostNews, HostObjects, HostSnapshot
         from controlplane.kernel.bus import subscribe
+        from controlplane.kernel.tasks import CleaningTime
         from controlplane.workloads.handlers import on_news, on_objects, on_snapshot
+        from controlplane.workloads.terminals import forget_old_tickets
 
         subscribe(HostSnapshot, on_snapshot)
         subscribe(HostNews, on_news)
         subscribe(HostObjects, on_objects)
+        subscribe(CleaningTime, lambda _: forget_old_tickets())

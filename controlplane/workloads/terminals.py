@@ -14,7 +14,7 @@ from controlplane.kernel.secrets import digest_of, new_secret
 from controlplane.workloads.models import TerminalTicket
 from wire.errors import Forbidden
 
-__all__ = ["issue_ticket", "redeem_ticket"]
+__all__ = ["forget_old_tickets", "issue_ticket", "redeem_ticket"]
 
 TICKET_TTL = timedelta(seconds=30)
 
@@ -42,3 +42,8 @@ def redeem_ticket(actor: Actor, secret: str) -> TerminalTicket:
     if not TerminalTicket.objects.filter(pk=ticket.pk, used_at=None).update(used_at=now()):
         raise Forbidden("the terminal ticket has been used")
     return ticket
+
+
+def forget_old_tickets() -> None:
+    """Drop tickets that can no longer be used."""
+    TerminalTicket.objects.filter(expires_at__lt=now() - TICKET_TTL).delete()

@@ -15,7 +15,7 @@ __all__ = [
 
 
 class ImageSerializer(serializers.Serializer[Any]):
-    """An image of one host. `containers` is how many use it, null when not known."""
+    """An image of one host. `containers` is how many use it."""
 
     id = serializers.CharField()
     host = HostRefSerializer()
@@ -23,7 +23,7 @@ class ImageSerializer(serializers.Serializer[Any]):
     digests = serializers.ListField(child=serializers.CharField())
     size_bytes = serializers.IntegerField()
     created_at = serializers.DateTimeField(allow_null=True)
-    containers = serializers.IntegerField(allow_null=True)
+    containers = serializers.IntegerField()
     labels = serializers.DictField(child=serializers.CharField())
     stale = serializers.BooleanField()
 

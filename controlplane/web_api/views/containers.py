@@ -11,12 +11,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.accounts.access import Action, authorise
+from controlplane.accounts.access import Action
 from controlplane.audit.actions import authorise_and_record
 from controlplane.fleet.models import Host
 from controlplane.gateway.calls import client
 from controlplane.kernel.pagination import page_of
 from controlplane.orchestrator.actions import act_on_container, host_target, run_container
+from controlplane.orchestrator.confinement import check_way_into
 from controlplane.orchestrator.placement import choose_host
 from controlplane.web_api.serializers.containers import (
     ContainerActionSerializer,
@@ -177,7 +178,11 @@ class TerminalListView(ApiView):
         host = self.host(host_ref)
         row = get_container(host.pk, container_ref)
         target = host_target(host, "container", row.container_id, row.name)
-        authorise(self.actor, Action.CONTAINER_EXEC, target)
+        client().run(
+            check_way_into(
+                self.actor, host.pk, row.container_id, target, request_id=self.request_id, host_name=host.name
+            )
+        )
         what = "attach" if data["attach"] else f"exec {data.get('shell') or 'shell'}"
         authorise_and_record(
             self.actor, Action.CONTAINER_EXEC, target, request_id=self.request_id, host_name=host.name,

@@ -24,7 +24,7 @@ from controlplane.web_api.serializers.objects import (
     VolumeSerializer,
 )
 from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text_parameters
-from controlplane.web_api.shapes.containers import event_dict, image_dict, network_dicts, volume_dicts
+from controlplane.web_api.shapes.containers import event_dict, image_dicts, network_dicts, volume_dicts
 from controlplane.web_api.shapes.hosts import HostRefs
 from controlplane.web_api.shapes.jobs import job_dict
 from controlplane.web_api.views.api_view import ApiView
@@ -63,8 +63,8 @@ class ImageListView(ApiView):
     def get(self, request: Request) -> Response:
         """List images by tag."""
         query = list_images(self.actor.organisation_id, q=self.param("q"), host=self.param("host"))
-        page, refs = page_of(query, self.param("page"), self.param("page_size")), HostRefs()
-        return self.paged(page, [image_dict(row, refs) for row in page.rows])
+        page = page_of(query, self.param("page"), self.param("page_size"))
+        return self.paged(page, image_dicts(page.rows, HostRefs()))
 
 
 class ImagePullView(ApiView):

@@ -13,7 +13,7 @@ from django.test import Client
 from controlplane.accounts.models import User
 from controlplane.audit.models import AuditEntry
 from controlplane.fleet.models import Host
-from controlplane.orchestrator.guardrails import (
+from controlplane.workloads.guardrails import (
     build_unconfined_reasons,
     exec_unconfined_reasons,
     unconfined_reasons,
@@ -32,12 +32,14 @@ UNCONFINED: list[dict[str, Any]] = [
     {"Devices": [{"PathOnHost": "/dev/sda"}]}, {"DeviceCgroupRules": ["a *:* rwm"]},
     {"SecurityOpt": ["seccomp=unconfined"]}, {"SecurityOpt": ["apparmor:unconfined"]}, {"CgroupParent": "/"},
     {"Sysctls": {"kernel.shm": "1"}}, {"MaskedPaths": []}, {"ReadonlyPaths": []},
+    {"VolumesFrom": ["other"]},
 ]  # fmt: skip
 CONFINED: list[dict[str, Any]] = [
     {}, {"Privileged": False, "NetworkMode": "default"}, {"Binds": ["data:/data:ro"]}, {"CapDrop": ["ALL"]},
     {"CapAdd": ["NET_BIND_SERVICE", "cap_chown"]}, {"SecurityOpt": ["no-new-privileges:true"]},
     {"Mounts": [{"Type": "tmpfs", "Target": "/t"}, {"Type": "volume", "Source": "data", "Target": "/d"}]},
-    {"NetworkMode": "container:abc", "Memory": 1 << 20}, {"MaskedPaths": None}, {"Devices": [], "Sysctls": {}},
+    {"NetworkMode": "container:abc", "Memory": 1 << 20},
+    {"MaskedPaths": None}, {"MaskedPaths": ["/proc/acpi"]}, {"Devices": [], "Sysctls": {}},
 ]  # fmt: skip
 
 

@@ -50,13 +50,14 @@ def unconfined_reasons(body: Mapping[str, Any]) -> list[str]:
     for option in _items(host_config.get("securityopt")):
         if not str(option).replace("=", ":").startswith(_SAFE_SECURITY_OPTIONS):
             reasons.append(f"security option {str(option)[:40]}")
+    if _items(host_config.get("volumesfrom")):
+        reasons.append("volumes of another container")
     if host_config.get("cgroupparent"):
         reasons.append("cgroup parent")
     if host_config.get("sysctls"):
         reasons.append("sysctls")
-    for name in ("maskedpaths", "readonlypaths"):
-        if isinstance(host_config.get(name), list):
-            reasons.append(name)
+    # An empty list lifts the protection; the engine's own inspect shows the default paths as a list.
+    reasons += [name for name in ("maskedpaths", "readonlypaths") if host_config.get(name) == []]
     return reasons
 
 
