@@ -1,7 +1,7 @@
 """Which application a request belongs to. On the unix socket there is the Engine API and nothing else.
 
-On TCP the Engine API lives below `/host/<name>/` and `/env/<name>/`, and for the caller's default environment at versioned
-paths, `/_ping` and `/version`; other unversioned Engine paths there would collide with the dashboard's pages.
+On TCP the Engine API lives below `/host/<name>/` and `/env/<name>/`, and for the caller's default environment at
+versioned paths, `/_ping` and `/version`; other unversioned Engine paths there would collide with the dashboard's pages.
 """
 
 from __future__ import annotations
