@@ -152,7 +152,7 @@ def port_document(ctx: Context, container: Container) -> dict[str, Any]:
     """`Ports`: every exposed port of a running container, null or its host bindings. Empty when it does not run."""
     if not container.has_process or container_of(container.record.host.network_mode) is not None:
         return {}
-    if container.record.host.network_mode == "host":
+    if ctx.networking.gateway_endpoint(container.id) is None:  # the host's network, none, or only internal ones
         return {}
     ports: dict[str, Any] = {}
     for port in container.record.config.exposed_ports or ():

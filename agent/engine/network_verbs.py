@@ -85,7 +85,7 @@ def _document(network: Network, containers: Mapping[str, Any] | None = None) -> 
         "EnableIPv6": spec.enable_ipv6,
         "IPAM": {
             "Driver": spec.ipam_driver,
-            "Options": dict(spec.ipam_options) or ({} if not network.predefined and spec.driver != "null" else None),
+            "Options": None if spec.ipam_options is None else dict(spec.ipam_options),
             "Config": [_pool(pool) for pool in spec.pools] if spec.pools or spec.driver == "bridge" else None,
         },
         "Internal": spec.internal,
@@ -147,7 +147,7 @@ async def network_create(ctx: Context, body: NetworkCreateRequest) -> dict[str, 
         config_from=body.config_from.network if body.config_from else "",
         enable_ipv6=bool(body.enable_ipv6),
         ipam_driver=(ipam.driver if ipam else "") or "default",
-        ipam_options=(ipam.options if ipam else None) or {},
+        ipam_options=ipam.options if ipam else None,
         pools=tuple(
             IpamPool(
                 subnet=item.subnet or "",

@@ -37,7 +37,7 @@ class NetworkSpec:
     config_only: bool = False
     config_from: str = ""  # name of a config-only network
     ipam_driver: str = "default"
-    ipam_options: Mapping[str, str] = field(default_factory=dict)
+    ipam_options: Mapping[str, str] | None = None  # kept as given: Docker shows null and {} apart
     pools: tuple[IpamPool, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -192,7 +192,7 @@ class Networking(Protocol):
         ...
 
     def ports(self, container_id: str) -> Sequence[PortBinding]:
-        """What is published now."""
+        """What is published now; empty while no endpoint has a default route."""
         ...
 
     async def rename(self, container_id: str, name: str) -> None: ...
