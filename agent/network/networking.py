@@ -332,7 +332,9 @@ class LinuxNetworking:
 
     def ports(self, container_id: str) -> Sequence[PortBinding]:
         sandbox = self._sandboxes.get(container_id)
-        return [item.binding for item in sandbox.reservations] if sandbox else []
+        if sandbox is None or not (sandbox.gateway(4) or sandbox.gateway(6)):
+            return []
+        return [item.binding for item in sandbox.reservations]
 
     # recovery
 

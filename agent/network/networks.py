@@ -91,6 +91,7 @@ class Networks:
     def propose(self, spec: NetworkSpec) -> Definition:
         """The network that `spec` asks for, not yet settled. Raises Docker's refusals."""
         definitions.check_spec(spec)
+        spec = _sorted(spec)
         if self.by_name(spec.name) is not None:
             raise Conflict(f"network with name {spec.name} already exists")
         if spec.config_only:
@@ -148,6 +149,14 @@ class Networks:
         for version in (4, 6):
             self._pools.pop((definition.id, version), None)
         await self._table.delete(definition.id)
+
+
+def _sorted(spec: NetworkSpec) -> NetworkSpec:
+    """Maps in the order in which Go prints them, subnets by family."""
+    pools = [replace(pool, aux_addresses=dict(sorted(pool.aux_addresses.items()))) for pool in spec.pools]
+    pools.sort(key=lambda pool: ":" in pool.subnet)
+    options, labels = dict(sorted(spec.options.items())), dict(sorted(spec.labels.items()))
+    return replace(spec, pools=tuple(pools), options=options, labels=labels)
 
 
 def _new(spec: NetworkSpec, *, predefined: bool = False, link: str = "") -> Definition:

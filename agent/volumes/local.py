@@ -114,7 +114,7 @@ class LocalVolumes:
             record = _Record(
                 name=name,
                 created_at=time.time(),
-                options=dict(options or {}),
+                options=dict(sorted((options or {}).items())),  # as Go prints maps
                 labels=volume_options.labels_of(labels, anonymous=anonymous),
                 anonymous=anonymous,
             )

@@ -76,7 +76,7 @@ def check_driver(name: str, driver: str) -> None:
 def labels_of(labels: Mapping[str, str] | None, *, anonymous: bool) -> dict[str, str]:
     """The labels a new volume has; an anonymous one is marked as such."""
     marked = {ANONYMOUS_LABEL: ""} if anonymous else {}
-    return {**(labels or {}), **marked}
+    return dict(sorted({**(labels or {}), **marked}.items()))
 
 
 def parse(name: str, options: Mapping[str, str]) -> MountOptions | None:
