@@ -1,0 +1,180 @@
+"""Start to removal: states, exit codes, events in order, waits, restart policies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes.rig import Rig
+from wire.engine.containers import CreateRequest
+from wire.engine.execs import ExecCreateRequest
+from wire.engine.shape import decode
+from wire.errors import Conflict, Invalid, NotFound, NotModified
+
+
+async def _create(rig: Rig, name: str, *cmd: str, **fields: Any) -> str:
+    body = {"Image": "busybox", "Cmd": list(cmd), **fields}
+    return (await rig.engine.create(name, decode(json.dumps(body).encode(), CreateRequest)))[0]
+
+
+async def _state(rig: Rig, ref: str) -> dict[str, Any]:
+    state: dict[str, Any] = (await rig.engine.inspect(ref))["State"]
+    return state
+
+
+async def _until(rig: Rig, ref: str, status: str) -> None:
+    async def reached() -> bool:
+        return bool((await _state(rig, ref))["Status"] == status)
+
+    while not await reached():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+def _told(rig: Rig) -> list[str]:
+    return [f"{event['Type']} {event['Action']}" for _, event in rig.engine._ctx.events._ring]
+
+
+async def test_a_run_is_told_in_dockers_order(rig: Rig) -> None:
+    await _create(rig, "web", "sh", "-c", "exit 3")
+    waiting = rig.engine.wait("web", "next-exit")
+    await rig.engine.start("web")
+    status, error = await waiting
+    assert (status.code, error) == (3, "")
+    state = await _state(rig, "web")
+    assert (state["Status"], state["ExitCode"], state["Running"], state["Pid"]) == ("exited", 3, False, 0)
+    await rig.engine.remove("web")
+    assert _told(rig)[-6:] == [
+        "container create", "network connect", "container start", "network disconnect", "container die",
+        "container destroy",
+    ]  # fmt: skip
+    with pytest.raises(NotFound, match="No such container: web"):
+        await rig.engine.inspect("web")
+
+
+async def test_stop_is_a_no_op_when_already_exited(rig: Rig) -> None:
+    await _create(rig, "web", "true")
+    with pytest.raises(NotModified):
+        await rig.engine.stop("web")
+    await rig.engine.start("web")
+    await rig.engine.wait("web")
+    with pytest.raises(NotModified):
+        await rig.engine.stop("web")
+
+
+async def test_stop_signals_and_then_kills(rig: Rig) -> None:
+    await _create(rig, "web", "sleep", "1000")
+    await rig.engine.start("web")
+    with pytest.raises(NotModified):
+        await rig.engine.start("web")
+    with pytest.raises(Conflict, match="container is running: stop the container before removing or force remove"):
+        await rig.engine.remove("web")
+    await rig.engine.stop("web", timeout_s=0)
+    assert (await _state(rig, "web"))["ExitCode"] in (137, 143)
+    told = _told(rig)
+    assert told[-1] == "container die"
+    assert "container stop" in told
+
+
+async def test_removed_is_answered_when_an_auto_remove_container_is_gone(rig: Rig) -> None:
+    await _create(rig, "web", "sh", "-c", "exit 4", HostConfig={"AutoRemove": True}, Volumes={"/data": {}})
+    waiting = rig.engine.wait("web", "removed")
+    await rig.engine.start("web")
+    status, error = await waiting
+    assert (status.code, error) == (4, "")
+    assert await rig.engine.list(all=True) == []
+    assert rig.volumes.list() == []
+
+
+async def test_the_restart_policy_counts_and_gives_up(rig: Rig) -> None:
+    policy = {"Name": "on-failure", "MaximumRetryCount": 1}
+    await _create(rig, "web", "sh", "-c", "exit 5", HostConfig={"RestartPolicy": policy})
+    await rig.engine.start("web")
+    await _until(rig, "web", "exited")
+    document = await rig.engine.inspect("web")
+    assert (document["RestartCount"], document["State"]["ExitCode"]) == (1, 5)
+
+
+async def test_a_container_stopped_by_its_user_is_not_restarted(rig: Rig) -> None:
+    await _create(rig, "web", "sleep", "1000", HostConfig={"RestartPolicy": {"Name": "always"}})
+    await rig.engine.start("web")
+    await rig.engine.stop("web", timeout_s=0)
+    assert (await _state(rig, "web"))["Status"] == "exited"
+    await asyncio.sleep(0.15)
+    assert (await _state(rig, "web"))["Status"] == "exited"
+
+
+async def test_a_failed_start_leaves_the_reason_and_no_leftovers(rig: Rig) -> None:
+    rig.runtime.create_failures["nosuchprogram"] = Invalid("executable file not found in $PATH", exit_code=127)
+    await _create(rig, "web", "nosuchprogram", HostConfig={"PortBindings": {"80/tcp": [{"HostPort": "18080"}]}})
+    with pytest.raises(Invalid, match="executable file not found"):
+        await rig.engine.start("web")
+    state = await _state(rig, "web")
+    assert (state["Status"], state["ExitCode"]) == ("created", 127)
+    assert "executable file not found" in state["Error"]
+    other = {"PortBindings": {"80/tcp": [{"HostPort": "18080"}]}}
+    await _create(rig, "next", "sleep", "1000", HostConfig=other)
+    await rig.engine.start("next")
+
+
+async def test_pausing_and_renaming(rig: Rig) -> None:
+    await _create(rig, "web", "sleep", "1000")
+    await rig.engine.start("web")
+    await rig.engine.pause("web")
+    with pytest.raises(Conflict, match="is already paused"):
+        await rig.engine.pause("web")
+    assert (await rig.engine.list())[0]["Status"].endswith("(Paused)")
+    await rig.engine.rename("web", "shop")
+    await rig.engine.unpause("shop")
+    with pytest.raises(NotFound):
+        await rig.engine.inspect("web")
+    assert (await _state(rig, "shop"))["Status"] == "running"
+
+
+async def test_an_execs_exit_code_is_known_before_its_stream_ends(rig: Rig) -> None:
+    await _create(rig, "web", "sleep", "1000")
+    await rig.engine.start("web")
+    exec_id = await rig.engine.exec_create(
+        "web", ExecCreateRequest(cmd=["sh", "-c", "exit 7"], attach_stdout=True, attach_stderr=True)
+    )
+    session = await rig.engine.exec_start(exec_id)
+    assert session is not None
+    async for _ in session.output():
+        pass
+    document = rig.engine.exec_inspect(exec_id)
+    assert (document["Running"], document["ExitCode"]) == (False, 7)
+    await session.close()
+    with pytest.raises(Conflict, match="has already run"):
+        await rig.engine.exec_start(exec_id)
+
+
+async def test_a_client_that_attached_before_the_start_sees_everything(rig: Rig) -> None:
+    await _create(rig, "web", "echo", "hello")
+    session = await rig.engine.attach("web", stdout=True, stderr=True, stream=True)
+    await rig.engine.start("web")
+    assert b"".join([data async for _, data in session.output()]) == b"hello\n"
+    await session.close()
+
+
+async def test_list_and_snapshot_plus_events_agree(rig: Rig) -> None:
+    """A reader that has a snapshot and applies the numbered events ends where a fresh snapshot is."""
+    await _create(rig, "one", "sleep", "1000")
+    snapshot = {item["Id"]: item["State"] for item in await rig.engine.list(all=True)}
+    after = rig.engine.sequence
+    await rig.engine.start("one")
+    two = await _create(rig, "two", "true")
+    await rig.engine.remove("one", force=True)
+    stream = rig.engine.numbered_events(after)
+    while after < rig.engine.sequence:
+        after, event = await anext(stream)
+        actor = event["Actor"]["ID"]
+        if event["Type"] == "container":
+            found = await rig.engine.list(all=True, filters={"id": [actor]})
+            if found:
+                snapshot[actor] = found[0]["State"]
+            else:
+                snapshot.pop(actor, None)
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert snapshot == {two: "created"}
