@@ -22,7 +22,7 @@ import msgspec
 from agent.images.configs import ConfigFacts
 from agent.ports.images import Image
 from agent.ports.storage import Delete, Put, Store, Write
-from wire.errors import Conflict, Internal, NotFound
+from wire.errors import Internal, NotFound
 from wire.refs import Reference, is_identifier, parse_reference
 
 __all__ = ["Catalog", "CompressedForm", "ImageRow", "LayerRow", "Lease", "RootRow", "chain_ids"]
@@ -174,7 +174,7 @@ class Catalog:
         return [reference for reference in found if reference.name == prefix]
 
     def resolve(self, ref: str) -> str:
-        """The image id a user means. NotFound in Docker's words, Conflict for an ambiguous id prefix."""
+        """The image id a user means. NotFound in Docker's words; also for an ambiguous id prefix, as Docker has it."""
         text = ref.removeprefix("sha256:")
         if is_identifier(text):
             image_id = f"sha256:{text}"
@@ -190,8 +190,6 @@ class Catalog:
             found = [image_id for image_id in self._images if image_id.startswith(prefix)]
             if len(found) == 1:
                 return found[0]
-            if found:
-                raise Conflict(f"Ambiguous image ID prefix found: {text}")
         raise NotFound(f"No such image: {self._shown(ref, reference)}")
 
     def _resolve_name(self, reference: Reference) -> str | None:
