@@ -82,7 +82,7 @@ async def _untag_name(ctx: Context, image: Image, ref: str, records: Records) ->
         if not any(_repository(tag) == repository for tag in image.repo_tags):
             for digest in image.repo_digests:
                 if _repository(digest) == repository:
-                    records.append({"Untagged": await ctx.images.untag(digest)})
+                    records.append({"Untagged": await ctx.images.untag(digest, announce=False)})
             image = ctx.images.resolve(image.id)
     return image
 

@@ -106,7 +106,7 @@ class LocalImages:
         await self._catalog.tag(image_id, name, time.time())
         self._content.announce("tag", image_id, name.familiar)
 
-    async def untag(self, ref: str) -> str:
+    async def untag(self, ref: str, *, announce: bool = True) -> str:
         name = parse_reference(ref).with_default_tag()
         if name.digest:
             name = name.with_digest(name.digest)
@@ -114,7 +114,8 @@ class LocalImages:
         if image_id is None:
             raise NotFound(f"No such image: {name.familiar}")
         await self._catalog.untag([name])
-        self._content.announce("untag", image_id, image_id)
+        if announce:
+            self._content.announce("untag", image_id, image_id)
         return name.familiar
 
     async def delete(self, image_id: str, *, prune_parents: bool = True) -> Sequence[str]:

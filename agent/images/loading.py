@@ -182,7 +182,6 @@ class Loading:
             await content.add_image(found.config, rows, lease, names=found.names)
         for name in found.names:
             emit({"stream": f"Loaded image: {name.familiar}\n"})
-            content.announce("tag", image_id, name.familiar)
         if not found.names:
             emit({"stream": f"Loaded image ID: {image_id}\n"})
         content.announce("load", image_id, image_id)

@@ -106,8 +106,9 @@ class Images(Protocol):
         """Name the image `repo:tag` (`latest` when `tag` is empty), taking the name from any other image."""
         ...
 
-    async def untag(self, ref: str) -> str:
-        """Drop one tag or repo digest; returns it in familiar form. NotFound when there is no such name."""
+    async def untag(self, ref: str, *, announce: bool = True) -> str:
+        """Drop one tag or repo digest; returns it in familiar form. NotFound when there is no such name. Docker tells
+        no event of the digests that go with the last tag: hence `announce`."""
         ...
 
     async def delete(self, image_id: str, *, prune_parents: bool = True) -> Sequence[str]:
