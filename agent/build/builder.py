@@ -25,6 +25,7 @@ from agent.build.go_text import go_list, rfc3339_nano
 from agent.build.instructions import parse_instructions
 from agent.build.options import BuildOptions
 from agent.build.plan import make_plan
+from agent.build.run_container import remove_leftovers
 from agent.build.step_cache import StepCache
 from agent.build.step_context import StepContext, new_container_id
 from agent.build.syntax import parse_dockerfile
@@ -53,6 +54,7 @@ class Builder:
     def __init__(self, *, engine: Engine, images: Images, store: Store, state: Path, run: Path) -> None:
         self._engine = engine
         self._images = images
+        self._store = store
         self._scratch = state / "tmp"
         self._run = run
         self._cache = StepCache(store, self._has_image)
@@ -68,6 +70,7 @@ class Builder:
 
     async def start(self) -> None:
         """Remove what an earlier life of the agent left half done. Safe to repeat."""
+        await remove_leftovers(self._engine, self._store)
         await asyncio.to_thread(self._clean)
         await self._cache.forget_missing()
 
@@ -143,6 +146,7 @@ class Builder:
             steps = StepContext(
                 engine=self._engine,
                 images=self._images,
+                store=self._store,
                 cache=self._cache,
                 cache_mounts=self._cache_mounts,
                 options=options,

@@ -1,19 +1,30 @@
-"""RUN's container: the same kind that `docker run` makes, started with the stage's image and followed to its end."""
+"""RUN's container: the same kind that `docker run` makes, started with the stage's image and followed to its end.
+
+Its name is on record before it exists, so that an agent killed in the middle of a build finds and removes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from agent.build.options import BuildLimits, BuildOptions
 from agent.build.step_context import StepContext
+from agent.engine.names import random_name
+from agent.ports.storage import Store
 from wire.engine.containers import CreateRequest, HostConfig, LogConfig, Mount, Ulimit
-from wire.errors import Internal, MooringError, NotFound
+from wire.errors import Conflict, Internal, MooringError, NotFound
 
-__all__ = ["RunContainer", "host_config"]
+if TYPE_CHECKING:
+    from agent.engine.engine import Engine
+
+__all__ = ["RunContainer", "host_config", "remove_leftovers"]
+
+_TABLE = "build.containers"
+_NAMES_TRIED = 5
 
 
 def host_config(options: BuildOptions, *, network: str, mounts: Sequence[Mount]) -> HostConfig:
@@ -39,10 +50,13 @@ def host_config(options: BuildOptions, *, network: str, mounts: Sequence[Mount])
 
 
 class RunContainer:
-    """One container of a step. `create`, then `run`; `remove` at the end of everything, also after a failure."""
+    """One container of a step. `create`, then `run`; at the end of everything `remove`, also after a failure, or
+    `keep`, which leaves it to the user."""
 
     def __init__(self, context: StepContext) -> None:
         self._engine = context.engine
+        self._table = context.store.table(_TABLE)
+        self._name = ""
         self.id = ""
 
     async def create(self, config: dict[str, Any], host: HostConfig, own_mounts: Sequence[Mount] = ()) -> str:
@@ -50,7 +64,20 @@ class RunContainer:
         directories made ready here."""
         request = msgspec.convert({**config, "HostConfig": None}, type=CreateRequest)
         request.host_config = host
-        self.id, _ = await self._engine.create("", request, own_mounts=own_mounts)
+        for attempt in range(_NAMES_TRIED):
+            self._name = random_name(self._table.__contains__)
+            await self._table.put(self._name, b"{}")
+            try:
+                self.id, _ = await self._engine.create(self._name, request, own_mounts=own_mounts)
+            except Conflict:
+                await self.keep()
+                if attempt == _NAMES_TRIED - 1:
+                    raise
+            except BaseException:
+                await self.keep()
+                raise
+            else:
+                break
         return self.id
 
     async def run(self) -> AsyncIterator[tuple[int, bytes]]:
@@ -81,3 +108,19 @@ class RunContainer:
         if self.id:
             with suppress(NotFound):
                 await self._engine.remove(self.id, force=True, volumes=True)
+            await self.keep()
+
+    async def keep(self) -> None:
+        """It is the user's from now on. Safe to repeat."""
+        if self._name in self._table:
+            await self._table.delete(self._name)
+
+
+async def remove_leftovers(engine: Engine, store: Store) -> None:
+    """Remove the containers of builds that an earlier life of the agent did not end. Call before anybody can make
+    containers. Safe to repeat."""
+    table = store.table(_TABLE)
+    for name, _ in list(table.items()):
+        with suppress(NotFound):
+            await engine.remove(name, force=True, volumes=True)
+        await table.delete(name)

@@ -190,7 +190,9 @@ class StageRunner:
             return new_container_id()
         container = RunContainer(self._context)
         config = self._config.document(Cmd=["/bin/sh"], Entrypoint=None)
-        return await container.create(config, host_config(self._context.options, network="default", mounts=()))
+        container_id = await container.create(config, host_config(self._context.options, network="default", mounts=()))
+        await container.keep()
+        return container_id
 
     def _document(
         self, command: list[str], container_id: str, created: str, *, hostname: bool = False, **changes: Any
@@ -371,8 +373,7 @@ class StageRunner:
                 keep = False
                 raise
             finally:
-                if not keep:
-                    await _finish(container.remove())
+                await _finish(container.keep() if keep else container.remove())
             if not keep:
                 await self._emit(ContainerRemoved(container.id))
         await self._take(key, image_id, text)

@@ -14,6 +14,7 @@ from agent.build.mounted_tree import MountedTree
 from agent.build.options import BuildOptions
 from agent.build.step_cache import StepCache
 from agent.ports.images import Image, Images, Rootfs
+from agent.ports.storage import Store
 from wire.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class StepContext:
 
     engine: Engine
     images: Images
+    store: Store
     cache: StepCache
     cache_mounts: CacheMounts
     options: BuildOptions
