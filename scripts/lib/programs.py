@@ -106,6 +106,7 @@ def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
     environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
     lines = [
         "[unix_http_server]", f"file={instance.supervisor_socket}", "chmod=0600", "",
+        "[supervisorctl]", f"serverurl=unix://{instance.supervisor_socket}", "",
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface", "",
         "[supervisord]", f"pidfile={instance.run}/supervisord.pid", f"logfile={instance.log}/supervisord.log",

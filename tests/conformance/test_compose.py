@@ -102,6 +102,8 @@ class Project:
                 "PATH": os.environ["PATH"], "HOME": str(self.engine.instance.data / "home"), "LC_ALL": "C.UTF-8",
                 "DOCKER_HOST": self.engine.host, "DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0",
                 "WEB_PORT": str(self.port), "COLOUR": self.colour,
+                # 1.29 reads ContainerConfig, which image inspect no longer has from API 1.45 on, as with Docker Engine
+                **({"COMPOSE_API_VERSION": "1.41"} if self.version == "v1" else {}),
             },
         )  # fmt: skip
         assert done.returncode == code, (
