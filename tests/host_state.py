@@ -1,8 +1,7 @@
 """What of this host a container engine could leave behind, as comparable sets.
 
-A test takes a snapshot before and asserts that nothing is new afterwards. Only things of the kinds we make are looked
-at (our process names, mounts below our directories, our links, tables, cgroups), so that other programs of the machine
-may go on working meanwhile.
+A test takes a snapshot before and asserts that nothing is new afterwards. Only what carries one of the given marks (a
+directory, an instance's short id) counts, so that other programs of the machine may go on working meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ class HostState:
     mounts: frozenset[str]
     links: frozenset[str]
     tables: frozenset[str]
-    namespaces: frozenset[str]
     cgroups: frozenset[str]
 
     def added_since(self, before: HostState) -> dict[str, list[str]]:
@@ -38,35 +36,37 @@ class HostState:
         }
 
 
-def snapshot(scope: str = "mooring") -> HostState:
-    """Read the host. `scope` is a part of the names (paths, tables, cgroups) that count as ours."""
+def snapshot(*marks: str) -> HostState:
+    """Read the host. `marks` are parts of the names (command lines, paths, links, tables, cgroups) that are ours."""
+
+    def ours(text: str) -> bool:
+        return any(mark in text for mark in marks)
+
     return HostState(
-        processes=frozenset(_processes(scope)),
-        mounts=frozenset(line for line in _mount_points() if scope in line),
-        links=frozenset(name for name in _links() if name.startswith(("mo", "veth"))),
-        tables=frozenset(line for line in _output("nft", "list", "tables").splitlines() if scope in line),
-        namespaces=frozenset(line for line in _mount_points() if "netns" in line and scope in line),
-        cgroups=frozenset(_cgroups(scope)),
+        processes=frozenset(filter(ours, _processes())),
+        mounts=frozenset(filter(ours, _mount_points())),
+        links=frozenset(filter(ours, _links())),
+        tables=frozenset(filter(ours, _output("nft", "list", "tables").splitlines())),
+        cgroups=frozenset(filter(ours, _cgroups())),
     )
 
 
-def wait_until_unchanged(before: HostState, limit_s: float = 20, scope: str = "mooring") -> dict[str, list[str]]:
+def wait_until_unchanged(before: HostState, *marks: str, limit_s: float = 20) -> dict[str, list[str]]:
     """What is still new when the limit is reached; returns an empty dict as soon as nothing is."""
     deadline = time.monotonic() + limit_s
-    while (added := snapshot(scope).added_since(before)) and time.monotonic() < deadline:
+    while (added := snapshot(*marks).added_since(before)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return added
 
 
-def _processes(scope: str) -> list[str]:
+def _processes() -> list[str]:
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError):
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            name = (entry / "comm").read_text().strip()
-            if name in _MONITORS and scope in command:
+            if (entry / "comm").read_text().strip() in _MONITORS:
                 found.append(f"{entry.name} {command}")
     return found
 
@@ -79,9 +79,9 @@ def _links() -> list[str]:
     return [entry.name for entry in Path("/sys/class/net").iterdir()]
 
 
-def _cgroups(scope: str) -> list[str]:
+def _cgroups() -> list[str]:
     roots = [Path("/sys/fs/cgroup"), *(p for p in Path("/sys/fs/cgroup").glob("*") if p.is_dir())]
-    return [str(group) for root in roots for group in root.glob(f"*{scope}*") if group.is_dir()]
+    return [str(group) for root in roots for group in root.glob("mooring-*") if group.is_dir()]
 
 
 def _output(*command: str) -> str:

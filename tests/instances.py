@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.config import instance_of
+
 __all__ = ["Instance", "free_port", "run_instance", "wait_until"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -47,6 +49,11 @@ class Instance:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def agent_id(self) -> str:
+        """The agent's short id, which is part of the name of everything it makes in the host's shared name spaces."""
+        return instance_of(self.data / "agent")
 
     @property
     def engine_socket(self) -> str:

@@ -16,10 +16,10 @@ MIRROR_PORT = 15987
 
 @pytest.fixture(scope="session")
 def instance() -> Iterator[Instance]:
-    before = snapshot()
+    nothing = snapshot()
     with run_instance(f"--agent-flag=--registry-mirror=http://127.0.0.1:{MIRROR_PORT}") as running:
         yield running
-    left = wait_until_unchanged(before)
+    left = wait_until_unchanged(nothing, str(running.data), running.agent_id)
     assert not left, f"left on the host: {left}"
 
 
