@@ -58,7 +58,7 @@ def prepare_tests(work: Path) -> Path:
         return tree
     work.mkdir(parents=True, exist_ok=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "download", "-q", "--no-binary", "docker", "--no-deps", "--no-build-isolation",
+        [sys.executable, "-m", "pip", "download", "-q", "--no-binary", "docker", "--no-deps",
          "-d", str(work), f"docker=={TESTS_VERSION}"],
         capture_output=True, check=False,
     )  # fmt: skip

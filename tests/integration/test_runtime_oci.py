@@ -47,7 +47,7 @@ def base(tmp_path: Path) -> Iterator[Path]:
     before = snapshot(directory.name)
     make_rootfs(directory / "rootfs")
     yield directory
-    left = wait_until_unchanged(before, limit_s=0.0, scope=directory.name)
+    left = wait_until_unchanged(before, directory.name, limit_s=0.0)
     left.pop("links", None)  # the network room's, perhaps of another program
     shutil.rmtree(directory)
     assert left == {}
