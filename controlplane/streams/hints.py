@@ -10,12 +10,13 @@ from controlplane.kernel.news import Hint
 
 __all__ = ["HintHub", "Subscription", "hub"]
 
-BROWSER_TYPES = frozenset({"container", "host", "host_removed", "job", "image", "network", "volume"})
+SHOWN_TYPES = frozenset({"container", "host", "job", "image", "network", "volume"})
+BROWSER_TYPES = SHOWN_TYPES | {"host_removed"}
 LIMIT = 500
 
 
 class Subscription:
-    """One viewer's pending hints, at most one per object; beyond a limit they become one `all`."""
+    """One viewer's pending hints, at most one per object; beyond a limit, one per type without an id: all of it."""
 
     def __init__(self) -> None:
         self._pending: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -24,9 +25,16 @@ class Subscription:
     def put(self, key: tuple[Any, ...], hint: dict[str, Any]) -> None:
         """Add a hint, replacing an older one about the same object."""
         if len(self._pending) >= LIMIT:
-            self._pending = {("all",): {"type": "all", "host": None, "id": None, "version": hint["version"]}}
+            self.put_all(hint["version"])
         else:
             self._pending[key] = hint
+            self._came.set()
+
+    def put_all(self, version: int) -> None:
+        """Everything may have changed."""
+        self._pending = {
+            (kind,): {"type": kind, "host": None, "id": None, "version": version} for kind in sorted(SHOWN_TYPES)
+        }
         self._came.set()
 
     async def take(self) -> list[dict[str, Any]]:
@@ -71,7 +79,7 @@ class HintHub:
         version = next(self._versions)
         if hint is None:
             for subscription in self._subscriptions:
-                subscription.put(("all",), {"type": "all", "host": None, "id": None, "version": version})
+                subscription.put_all(version)
             for events in self._job_watchers.values():
                 for event in events:
                     event.set()

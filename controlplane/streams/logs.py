@@ -21,7 +21,7 @@ from controlplane.accounts.access import Action, authorise
 from controlplane.gateway.calls import client
 from controlplane.orchestrator.actions import host_target
 from controlplane.streams.consumer import StreamConsumer
-from wire.errors import Invalid, MooringError
+from wire.errors import Invalid
 from wire.httpstatus import error_for_status
 from wire.net.calls import Answer
 
@@ -70,16 +70,13 @@ class LogsConsumer(StreamConsumer):
             query["cursor"] = cursor
         path = f"/mooring/v1/containers/{quote(self._container, safe='')}/logs?{urlencode(query)}"
         stamped = self.param("timestamps", "1") != "0"
-        reason = "ended"
         async with client().call(self._host_id, "GET", path) as answer:
             if answer.status != 200:
                 await _raise_refusal(answer)
-            try:
-                async for lines in _batches(answer.chunks()):
-                    await self._send_batch(lines, stamped)
-            except MooringError:
-                reason = "host_lost"
-        await self.send_json({"end": reason})
+            # A host that is lost on the way raises Unavailable: the page is told, and comes back with its cursor.
+            async for lines in _batches(answer.chunks()):
+                await self._send_batch(lines, stamped)
+        await self.send_json({"end": "ended"})
 
     async def _send_batch(self, lines: list[dict[str, Any]], stamped: bool) -> None:
         if self._unacknowledged >= IN_FLIGHT_LINES:

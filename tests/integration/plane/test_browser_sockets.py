@@ -29,7 +29,7 @@ class Browser:
         cookies = {cookie.name: cookie.value or "" for cookie in self._jar}
         request = urllib.request.Request(
             f"{self.plane.url}/api/v1/{path}", method=method, data=json.dumps(body or {}).encode(),
-            headers={"Content-Type": "application/json", "X-CSRFToken": cookies.get("mooring_csrf", "")},
+            headers={"Content-Type": "application/json", "X-CSRFToken": cookies.get("mooring_csrftoken", "")},
         )  # fmt: skip
         with self._opener.open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")

@@ -80,7 +80,7 @@ def post() -> Callable[..., Any]:
     """POST (or another method) JSON with the CSRF header a browser sends."""
 
     def send(client: Client, path: str, body: Any = None, method: str = "post") -> Any:
-        morsel = client.cookies.get("mooring_csrf")
+        morsel = client.cookies.get("mooring_csrftoken")
         headers = {"x-csrftoken": morsel.value} if morsel else {}
         return getattr(client, method)(path, body or {}, content_type="application/json", headers=headers)
 

@@ -13,7 +13,7 @@ __all__ = ["Command"]
 
 
 class Command(BaseCommand):
-    """See the module docstring. Each call voids earlier links. The token is in the fragment: no server logs it."""
+    """See the module docstring. Each call voids earlier links."""
 
     help = "Print the path of a fresh single-use set-up link, or nothing when an admin exists."
 
@@ -21,4 +21,4 @@ class Command(BaseCommand):
         """Print it."""
         secret = create_setup_token()
         if secret is not None:
-            self.stdout.write(f"/setup#token={quote(secret)}")
+            self.stdout.write(f"/setup?token={quote(secret)}")
