@@ -38,6 +38,8 @@ def rules_of(definition: Definition) -> BridgeRules:
         internal=definition.spec.internal,
         icc=options.icc,
         masquerade=options.masquerade,
+        source4=options.source4,
+        source6=options.source6,
     )
 
 
@@ -68,7 +70,7 @@ class Bridges:
         self._kernel.enable_forwarding(ipv6=any(item.subnet6 for item in bridges))
         for item in bridges:
             try:
-                self._kernel.ensure_bridge(item, BridgeOptions.parse(item.spec.options).mtu)
+                self._kernel.ensure_bridge(item, BridgeOptions.parse(item.spec.options))
             except (OSError, Internal) as error:
                 _log.error("bridge.unusable network=%s link=%s error=%s", item.spec.name, item.link, error)
                 unusable.append((item.spec.name, str(error)))
@@ -110,7 +112,7 @@ class Bridges:
             if settled.spec.driver == "macvlan":
                 self._kernel.check_parent(settled.link)
                 return settled
-            owned = self._kernel.ensure_bridge(settled, BridgeOptions.parse(settled.spec.options).mtu)
+            owned = self._kernel.ensure_bridge(settled, BridgeOptions.parse(settled.spec.options))
         return msgspec.structs.replace(settled, owns_link=owned)
 
     def _open(self, definition: Definition) -> None:

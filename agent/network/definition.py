@@ -26,7 +26,11 @@ DEFAULT_BRIDGE = "com.docker.network.bridge.default_bridge"
 _ICC = "com.docker.network.bridge.enable_icc"
 _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 _HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
+_INHIBIT_IPV4 = "com.docker.network.bridge.inhibit_ipv4"
 _MTU = "com.docker.network.driver.mtu"
+_SOURCE4 = "com.docker.network.host_ipv4"
+_SOURCE6 = "com.docker.network.host_ipv6"
+_INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
 _PARENT = "parent"
 _MACVLAN_MODE = "macvlan_mode"
 
@@ -73,7 +77,11 @@ class BridgeOptions:
     name: str = ""
     icc: bool = True
     masquerade: bool = True
+    inhibit_ipv4: bool = False  # the bridge gets no IPv4 address
     host_binding: str = "0.0.0.0"
+    source4: str = ""  # what leaves the network gets this source instead of the outgoing link's
+    source6: str = ""
+    interface_prefix: str = "eth"
     mtu: int = 1500
     parent: str = ""
     macvlan_mode: str = "bridge"
@@ -92,17 +100,38 @@ class BridgeOptions:
             raise Invalid(f"requested macvlan mode '{mode}' is not valid, 'bridge' mode is the macvlan driver default")
         return cls(
             name=name,
-            icc=_boolean(options, _ICC),
-            masquerade=_boolean(options, _MASQUERADE),
+            icc=_boolean(options, _ICC, True),
+            masquerade=_boolean(options, _MASQUERADE, True),
+            inhibit_ipv4=_boolean(options, _INHIBIT_IPV4, False),
             host_binding=binding,
+            source4=_address(options, _SOURCE4, 4),
+            source6=_address(options, _SOURCE6, 6),
+            interface_prefix=_interface_prefix(options),
             mtu=_integer(options, _MTU, 1500),
             parent=options.get(_PARENT, ""),
             macvlan_mode=mode,
         )
 
 
-def _boolean(options: Mapping[str, str], key: str) -> bool:
-    value = options.get(key, "true")
+def _address(options: Mapping[str, str], key: str, version: int) -> str:
+    value = options.get(key, "")
+    address = ipam.parse_address(value)
+    if value and (address is None or address.version != version):
+        raise Invalid(f"failed to parse {key} value: {value} (nil ip)")
+    return value
+
+
+def _interface_prefix(options: Mapping[str, str]) -> str:
+    value = options.get(_INTERFACE_PREFIX, "") or "eth"
+    if not re.fullmatch(r"[^\s/:%]{1,11}", value) or value == "lo":
+        raise Invalid(f"invalid container interface prefix: {value}")
+    return value
+
+
+def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
+    value = options.get(key)
+    if value is None:
+        return default
     if value in _TRUE:
         return True
     if value in _FALSE:

@@ -6,7 +6,7 @@
     output nat     ┘ (::1 excepted: IPv6 has no route_localnet, `proxy` serves it)
     forward          same bridge → yes (or not, enable_icc=false); internal networks → nowhere else;
                      into a bridge → only answers and what was published; out of a bridge → yes
-    postrouting nat  hairpin and host loopback → masquerade; leaving the subnet → masquerade
+    postrouting nat  hairpin and host loopback → masquerade; leaving the subnet → masquerade, or its own source
 
 Publishing a port or adding a network is one element of a map or set, whatever else is there. The table is named after
 the instance, so two agents do not meet; accepting here cannot undo a drop in somebody else's table (see `report`).
@@ -35,6 +35,8 @@ class BridgeRules:
     internal: bool = False
     icc: bool = True
     masquerade: bool = True
+    source4: str = ""
+    source6: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ table inet {name} {{
     set onlink6 {{ type ifname . ipv6_addr; flags interval; }}
     set masquerade4 {{ type ipv4_addr; flags interval; }}
     set masquerade6 {{ type ipv6_addr; flags interval; }}
+    map source4 {{ type ipv4_addr : ipv4_addr; flags interval; }}
+    map source6 {{ type ipv6_addr : ipv6_addr; flags interval; }}
     map publish4 {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
     map publish4_at {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
     map publish6 {{ type inet_proto . inet_service : ipv6_addr . inet_service; }}
@@ -103,6 +107,8 @@ table inet {name} {{
         oifname . ip6 saddr @onlink6 ct status dnat masquerade
         oifname . ip saddr @onlink4 return
         oifname . ip6 saddr @onlink6 return
+        snat ip to ip saddr map @source4
+        snat ip6 to ip6 saddr map @source6
         ip saddr @masquerade4 masquerade
         ip6 saddr @masquerade6 masquerade
     }}
@@ -132,11 +138,14 @@ def bridge_elements(name: str, rules: BridgeRules, *, verb: str = "add") -> list
     if rules.icc:
         elements.append(("within", f"{bridge} . {bridge}"))
     masquerade = rules.masquerade and not rules.internal
-    for version, subnet in ((4, rules.subnet4), (6, rules.subnet6)):
-        if subnet:
-            elements.append((f"onlink{version}", f"{bridge} . {subnet}"))
-            if masquerade:
-                elements.append((f"masquerade{version}", subnet))
+    for version, subnet, source in ((4, rules.subnet4, rules.source4), (6, rules.subnet6, rules.source6)):
+        if not subnet:
+            continue
+        elements.append((f"onlink{version}", f"{bridge} . {subnet}"))
+        if masquerade and source:
+            elements.append((f"source{version}", f"{subnet} : {source}" if verb == "add" else subnet))
+        elif masquerade:
+            elements.append((f"masquerade{version}", subnet))
     return [f"{verb} element inet {name} {kind} {{ {element} }}" for kind, element in elements]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from agent.network import definition as definitions
 from agent.network import ipam
-from agent.network.definition import Definition
+from agent.network.definition import BridgeOptions, Definition
 from agent.network.networks import Networks
 from agent.network.sandbox import Attachment, Sandbox
 from agent.ports.network import Endpoint, EndpointSpec
@@ -76,7 +76,7 @@ class Joining:
             network_name=definition.spec.name,
             container_id=sandbox.container_id,
             container_name=name,
-            interface=sandbox.free_interface(),
+            interface=sandbox.free_interface(BridgeOptions.parse(definition.spec.options).interface_prefix),
             mac_address=(spec.mac_address or definitions.mac_of(addresses[4])).lower().replace("-", ":"),
             ipv4_address=addresses[4],
             ipv4_prefix_len=_prefix_len(definition.subnet4),

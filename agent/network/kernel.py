@@ -18,7 +18,7 @@ from pathlib import Path
 
 from agent.host import namespaces
 from agent.network import conntrack, links
-from agent.network.definition import Definition
+from agent.network.definition import BridgeOptions, Definition
 from agent.network.firewall import Translation
 from agent.network.ipam import Subnet
 from agent.network.netlink import Message, NetlinkSocket
@@ -81,7 +81,7 @@ class Kernel:
 
     # bridges
 
-    def ensure_bridge(self, definition: Definition, mtu: int) -> bool:
+    def ensure_bridge(self, definition: Definition, options: BridgeOptions) -> bool:
         """Make the network's bridge what it shall be; return whether the link is ours. Safe to repeat.
 
         A link of that name that was there before us is used and not owned.
@@ -94,14 +94,14 @@ class Kernel:
             if known.kind != "bridge":
                 raise Internal(f"existing interface {name} is not a bridge")
             owned = known.alias == alias or bool(self._own_name.fullmatch(name))
-            self._set_up(known.index, definition, alias if owned else None)
+            self._set_up(known.index, definition, options, alias if owned else None)
             return owned
         mac = "02:42:" + secrets.token_bytes(4).hex(":")
-        route.request(links.add_bridge(name, mac_address=mac, mtu=mtu))
+        route.request(links.add_bridge(name, mac_address=mac, mtu=options.mtu))
         try:
             made = links.find_link(route, name)
             assert made is not None
-            self._set_up(made.index, definition, alias)
+            self._set_up(made.index, definition, options, alias)
         except BaseException:
             self.remove_links([name])
             raise
@@ -112,12 +112,12 @@ class Kernel:
         if links.find_link(self._worker.route(), name) is None:
             raise Internal(f"invalid subinterface vlan name {name}, example formatting is eth0.10")
 
-    def _set_up(self, index: int, definition: Definition, alias: str | None) -> None:
+    def _set_up(self, index: int, definition: Definition, options: BridgeOptions, alias: str | None) -> None:
         name = definition.link
         wanted: list[Message] = [links.set_link(index, up=True, alias=alias)]
         with contextlib.suppress(OSError):
             _write_sysctl(f"ipv6/conf/{name}/accept_ra", "0")
-        if definition.gateway4:
+        if definition.gateway4 and not options.inhibit_ipv4:
             wanted.append(links.add_address(index, definition.gateway4, _prefix_len(definition.subnet4)))
         if definition.gateway6:
             with contextlib.suppress(OSError):

@@ -168,6 +168,6 @@ def _configured_pool(text: str) -> IpamPool:
     address, _, prefix = text.partition("/")
     subnet = ipam.parse_subnet(text)
     if subnet is None:
-        raise Forbidden(f"invalid bridge subnet {text}: invalid CIDR block notation")
+        raise Invalid(f"invalid bridge subnet {text}: invalid CIDR block notation")
     gateway = str(subnet.network_address + 1) if address == str(subnet.network_address) else address
     return IpamPool(subnet=f"{subnet.network_address}/{prefix}", gateway=gateway)

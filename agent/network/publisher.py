@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
@@ -42,8 +43,10 @@ class Publisher:
         kept = sandbox.reservations
         made: list[Reservation] = []
         try:
-            for request in ports:
+            for number, request in enumerate(ports):
                 made += self._ports.take(request, default_ip=default_ip)
+                if number % 16 == 15:  # a range of a thousand ports must not hold up the loop
+                    await asyncio.sleep(0)
             sandbox.reservations = [*kept, *made]
             await self.move(sandbox, before)
             sandbox.save()

@@ -113,13 +113,13 @@ class Sandbox:
             os.close(self.counters_fd)
             self.counters_fd = -1
 
-    def free_interface(self) -> str:
+    def free_interface(self, prefix: str = "eth") -> str:
         """The lowest `ethN` not in use."""
         used = {item.endpoint.interface for item in self.attachments.values()}
         number = 0
-        while f"eth{number}" in used:
+        while f"{prefix}{number}" in used:
             number += 1
-        return f"eth{number}"
+        return f"{prefix}{number}"
 
     def by_priority(self) -> list[Attachment]:
         """Attachments from the one that should have the default route down: not internal, highest `gw_priority`, both

@@ -66,6 +66,19 @@ async def test_the_way_out_is_masqueraded(lab: Lab) -> None:
     assert await lab.ask_tcp(lab.netns(box), OUTSIDE, 7000) == f"outside {HOST}"
 
 
+async def test_a_network_may_have_a_source_address_and_interface_names_of_its_own(lab: Lab) -> None:
+    await asyncio.to_thread(run, "ip", "address", "add", "192.0.2.9/24", "dev", "up0")
+    options = {"com.docker.network.host_ipv4": "192.0.2.9", "com.docker.network.container_iface_prefix": "net"}
+    network = await lab.networking.create_network(NetworkSpec(name="front", options=options))
+    await lab.serve_tcp(lab.outside, 7000, "outside")
+    box = await lab.container("box", network.id)
+    assert box.interface == "net0"
+    assert await lab.ask_tcp(lab.netns(box), OUTSIDE, 7000) == "outside 192.0.2.9"
+    await lab.networking.close_sandbox(box.container_id)
+    await lab.networking.remove_network(network.id)
+    assert "192.0.2.9" not in run("nft", "list", "table", "inet", lab.config.nft_table)
+
+
 async def test_the_hosts_loopback_services_are_not_shown_to_containers(lab: Lab) -> None:
     """route_localnet of the bridge must not open 127.0.0.1 to packets that a container sends there by hand."""
     await lab.serve_tcp(None, 7000, "private", "::ffff:127.0.0.1")
