@@ -17,7 +17,8 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
     },
   },
-  { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked, languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
+  { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['build/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
   {
     // The mock plane and tests speak loosely typed JSON on purpose.
     files: ['src/testing/**', '**/*.test.ts', '**/*.test.tsx'],

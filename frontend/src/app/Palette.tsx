@@ -103,7 +103,7 @@ function PaletteBody({ onClose, onKeys }: { onClose: () => void; onKeys: () => v
           }}
         />
       </div>
-      {/* eslint-disable-next-line jsx-a11y/interactive-supports-focus -- focus stays in the input; the option is told by aria-activedescendant */}
+      { }
       <div className={classes.list} id={listId} role="listbox" aria-label={shell.palette} ref={list}>
         {entries.length === 0 && <p className={classes.nothing}>{shell.paletteNothing}</p>}
         {entries.map((entry, at) => (

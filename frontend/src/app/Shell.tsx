@@ -8,6 +8,7 @@ import { del } from '@/lib/api/client';
 import { hostsQuery, overviewQuery, sessionQuery } from '@/lib/api/queries';
 import { useHotkeys } from '@/lib/hotkeys';
 import { startEvents } from '@/lib/live/events';
+import { recordLoad } from '@/features/overview/loadHistory';
 import { useNow } from '@/lib/now';
 import { isSilent } from '@/lib/state';
 import { usePhone } from '@/lib/useMedia';
@@ -46,7 +47,11 @@ export function Shell() {
   const phone = usePhone();
   const [palette, setPalette] = useState(false);
   const [keys, setKeys] = useState(false);
+  const { data: hosts } = useQuery(hostsQuery);
   useEffect(() => startEvents(client), [client]);
+  useEffect(() => {
+    if (hosts) recordLoad(hosts.rows);
+  }, [hosts]);
   useHotkeys({
     'mod+k': () => setPalette(true),
     '?': () => setKeys(true),

@@ -39,7 +39,7 @@ const shellRoute = createRoute({
   component: Shell,
   beforeLoad: async ({ context, location }) => {
     try {
-      await context.client.ensureQueryData(sessionQuery);
+      await context.client.query({ ...sessionQuery, staleTime: 'static' });
     } catch (error) {
       // The router's redirects are thrown by contract.
       // eslint-disable-next-line @typescript-eslint/only-throw-error
@@ -49,7 +49,23 @@ const shellRoute = createRoute({
   },
 });
 
-const page = lazyRouteComponent;
+const RETRY_MS = [300, 1000];
+
+/** A blink of the network (a bridge that comes up is one, to Chromium) must not turn a click into an error page. */
+async function withRetry<T>(load: () => Promise<T>, tries = 0): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const wait = RETRY_MS[tries];
+    if (wait === undefined) throw error;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    return withRetry(load, tries + 1);
+  }
+}
+
+function page<T extends Record<string, unknown>, K extends keyof T & string>(load: () => Promise<T>, name: K) {
+  return lazyRouteComponent(() => withRetry(load), name);
+}
 
 const overviewRoute = createRoute({ getParentRoute: () => shellRoute, path: '/', component: page(() => import('@/features/overview/OverviewPage'), 'OverviewPage') });
 const containersRoute = createRoute({

@@ -9,10 +9,13 @@ export const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-non
 export function giveNonceToStyles(): void {
   if (nonce === '') return;
   setNonce(nonce);
-  const create = document.createElement.bind(document) as (name: string, options?: ElementCreationOptions) => HTMLElement;
-  document.createElement = ((name: string, options?: ElementCreationOptions) => {
+  /* eslint-disable @typescript-eslint/no-deprecated -- the overloads for obsolete elements come with the name */
+  const create: (name: string, options?: ElementCreationOptions) => HTMLElement = document.createElement.bind(document);
+  const withNonce = (name: string, options?: ElementCreationOptions) => {
     const element = create(name, options);
     if (element instanceof HTMLStyleElement) element.nonce = nonce;
     return element;
-  }) as typeof document.createElement;
+  };
+  Object.assign(document, { createElement: withNonce });
+  /* eslint-enable @typescript-eslint/no-deprecated */
 }

@@ -25,12 +25,13 @@ export interface Compiled<T> {
   matches: (row: T, now: number) => boolean;
 }
 
-const TERM = /(-?)(?:([a-zA-Z_.-]+):)?("[^"]*"?|\S+)/g;
+/** A colon before a port or a path is not a field: `localhost:5000/web` is one word. */
+const TERM = /(-?)(?:([a-zA-Z_.-]+):(?!\d+\/|\/\/)("[^"]*"?|\S*)|("[^"]*"?|\S+))/g;
 
 export function parseTerms(query: string): Term[] {
   const terms: Term[] = [];
   for (const match of query.matchAll(TERM)) {
-    const value = (match[3] ?? '').replace(/^"([^"]*)"?$/, '$1');
+    const value = (match[3] ?? match[4] ?? '').replace(/^"([^"]*)"?$/, '$1');
     terms.push({ raw: match[0], negated: match[1] === '-', field: match[2]?.toLowerCase() ?? null, value });
   }
   return terms;

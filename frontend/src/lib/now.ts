@@ -28,3 +28,10 @@ function subscribe(listener: () => void): () => void {
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => current);
 }
+
+const COARSE_MS = 30_000;
+
+/** The same in steps of half a minute: for filters by age, which must not reorder a list each second. */
+export function useCoarseNow(): number {
+  return useSyncExternalStore(subscribe, () => Math.floor(current / COARSE_MS) * COARSE_MS);
+}

@@ -2,9 +2,9 @@
  * What a state looks like: glyph, tone, Docker's word and how long. One place for the rule "quiet when well, loud when
  * not", so that a table row, a page head and the palette never disagree.
  */
-import { state as words } from '@/messages';
+import { common, state as words } from '@/messages';
 import type { Container, Host, Job } from './api/types';
-import { formatDuration, secondsSince } from './format';
+import { formatAge, formatDuration, secondsSince } from './format';
 
 export type GlyphName = 'run' | 'ok' | 'idle' | 'bad' | 'loop' | 'pause' | 'warn' | 'work' | 'unknown' | 'queue' | 'cordon';
 export type Tone = 'quiet' | 'ok' | 'idle' | 'bad' | 'warn' | 'work' | 'stale';
@@ -157,3 +157,19 @@ function jobProgress(job: Job): string | null {
 }
 
 export const jobIsOpen = (job: Job): boolean => job.state === 'queued' || job.state === 'running';
+
+/** How long a job has been under way, or how long ago it ended. */
+export function whenOf(job: Job, now: number): string {
+  if (jobIsOpen(job)) {
+    const seconds = secondsSince(job.started_at ?? job.created_at, now);
+    return seconds === null ? '' : formatDuration(Math.floor(seconds));
+  }
+  const seconds = secondsSince(job.finished_at ?? job.created_at, now);
+  return seconds === null ? '' : common.ago(formatAge(seconds));
+}
+
+/** How long a job took, in seconds; null while it has not begun. */
+export function tookSeconds(job: Job, now: number): number | null {
+  if (!job.started_at) return null;
+  return Math.max(0, ((job.finished_at ? Date.parse(job.finished_at) : now) - Date.parse(job.started_at)) / 1000);
+}

@@ -19,7 +19,7 @@ function hint(type: string, id: string | null = null): void {
   for (const socket of started) socket.send(JSON.stringify({ type, id, version: Date.now() }));
 }
 
-function page<T>(rows: readonly T[], url: URL): unknown {
+function page(rows: readonly object[], url: URL): unknown {
   const size = Number(url.searchParams.get('page_size') ?? 100);
   const at = Number(url.searchParams.get('page') ?? 1);
   const results = rows.slice((at - 1) * size, at * size);
@@ -158,7 +158,7 @@ function answer(method: string, url: URL, body: Record<string, unknown>): Answer
     if (method === 'POST') {
       const host = hosts.find((each) => each.id === body['host'] || each.name === body['host']);
       if (!host) return refuse(404, 'no_host', 'There is no such host', '', 'Choose a host.');
-      const name = String(body['name'] || `brave_${Math.floor(random() * 1000)}`);
+      const name = (body['name'] as string | undefined) ?? `brave_${Math.floor(random() * 1000)}`;
       const created = makeContainer(name, String(body['image']), host, 'created', { age: 0 });
       const job = makeJob(`Run ${name}`, 'container.run', 'queued', host, { created_at: new Date().toISOString(), started_at: null, finished_at: null, target: { type: 'container', id: created.id, name } });
       created.pending = { action: 'create', job_id: job.id };

@@ -22,6 +22,7 @@ const inputClasses = {
   label: controls.label,
   description: controls.description,
   error: controls.error,
+  section: controls.section,
 };
 
 export const theme = createTheme({

@@ -43,7 +43,7 @@ export function CopyButton({ text, label, icon = false }: Props) {
   const symbol = copied ? <Check aria-hidden /> : <Copy aria-hidden />;
   if (icon) {
     return (
-      <ActionIcon onClick={copy} aria-label={copied ? common.copied : label} title={label} variant="subtle" size={24}>
+      <ActionIcon onClick={copy} aria-label={copied ? common.copied : label} title={label} variant="subtle" size={22}>
         {symbol}
       </ActionIcon>
     );

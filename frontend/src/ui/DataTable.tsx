@@ -23,7 +23,7 @@ declare module '@tanstack/react-table' {
   }
 }
 
-export type Column<T> = ColumnDef<T, unknown>;
+export type Column<T> = ColumnDef<T>;
 
 export interface TableProps<T> {
   label: string;

@@ -25,7 +25,7 @@ export function ActionItems({ container, ask, without = [] }: Props) {
         {name === 'remove' && <Menu.Divider />}
         <Menu.Item
           leftSection={<Icon aria-hidden />}
-          rightSection={actions[name].key ? <kbd>{actions[name].key?.toUpperCase()}</kbd> : undefined}
+          rightSection={actions[name].key === undefined ? undefined : <kbd>{actions[name].key.toUpperCase()}</kbd>}
           data-danger={actions[name].danger || undefined}
           disabled={reason !== null}
           title={reason ?? undefined}

@@ -10,7 +10,7 @@ import { containersQuery, hostsQuery } from '@/lib/api/queries';
 import type { Container } from '@/lib/api/types';
 import { compileFilter, hasTerm, toggleTerm } from '@/lib/filter';
 import { shortId } from '@/lib/format';
-import { useNow } from '@/lib/now';
+import { useCoarseNow, useNow } from '@/lib/now';
 import { containerRank, needsAttention, type GlyphName, type Tone } from '@/lib/state';
 import { common, containers as words, state as stateWords } from '@/messages';
 import { DataTable } from '@/ui/DataTable';
@@ -66,6 +66,8 @@ export function ContainersPage() {
   const { data, error, refetch } = useQuery(containersQuery);
   const { data: hosts } = useQuery(hostsQuery);
   const now = useNow();
+  // The filter's ages move with this one: a list that reorders itself each second cannot be read.
+  const coarse = useCoarseNow();
   const [typed, setTyped] = useState({ url: search.q ?? '', text: search.q ?? '' });
   // A link or the back button changes the address: then the box follows it.
   if (typed.url !== (search.q ?? '')) setTyped({ url: search.q ?? '', text: search.q ?? '' });
@@ -86,11 +88,9 @@ export function ContainersPage() {
   const view = views.find((each) => each.key === (search.view ?? '')) ?? views[0];
   const filter = useMemo(() => compileFilter(query, containerFields), [query]);
   const all = useMemo(() => [...(data?.rows ?? [])].sort(byTrouble), [data]);
-  // The filter's ages move with the clock, but not each second: a list that reorders itself cannot be read.
-  const minute = Math.floor(now / 30_000) * 30_000;
   const rows = useMemo(
-    () => all.filter((row) => (view?.test(row) ?? true) && (hostFilter.size === 0 || hostFilter.has(row.host.name)) && filter.matches(row, minute)),
-    [all, view, hostFilter, filter, minute],
+    () => all.filter((row) => (view?.test(row) ?? true) && (hostFilter.size === 0 || hostFilter.has(row.host.name)) && filter.matches(row, coarse)),
+    [all, view, hostFilter, filter, coarse],
   );
   const chosen = useMemo(() => all.filter((row) => selected.has(rowKey(row))), [all, selected]);
   const counts = useMemo(() => facets.map((facet) => all.filter(facet.test).length), [all]);

@@ -1,1 +1,15 @@
-export const JobPage = () => null; // STUB
+import { useNavigate, useParams } from '@tanstack/react-router';
+import { Page } from '@/app/Page';
+import { jobs as words } from '@/messages';
+import { JobDrawer } from './JobDrawer';
+
+/** A job at an address of its own, to be sent to somebody. */
+export function JobPage() {
+  const { job } = useParams({ from: '/shell/jobs/$job' });
+  const navigate = useNavigate();
+  return (
+    <Page title={words.what.charAt(0).toUpperCase() + words.what.slice(1)} parent={{ to: '/jobs', label: words.title }}>
+      <JobDrawer key={job} id={job} onOpen={(id) => void navigate({ to: '/jobs/$job', params: { job: id } })} />
+    </Page>
+  );
+}

@@ -1,7 +1,7 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router';
-import { useState, type FormEvent } from 'react';
+import { useState, type SyntheticEvent } from 'react';
 import { ApiError, asProblem, get, post } from '@/lib/api/client';
 import { sessionQuery } from '@/lib/api/queries';
 import type { Session } from '@/lib/api/types';
@@ -28,12 +28,12 @@ export function LoginPage() {
     mutationFn: () => post<Session>('/session', { username, password }),
     onSuccess: async () => {
       client.clear();
-      await client.fetchQuery(sessionQuery);
+      await client.query(sessionQuery);
       await router.invalidate();
       await navigate({ href: safeNext(next) });
     },
   });
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     signIn.mutate();
   };

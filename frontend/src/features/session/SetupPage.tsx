@@ -1,7 +1,7 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router';
-import { useState, type FormEvent } from 'react';
+import { useState, type SyntheticEvent } from 'react';
 import { asProblem, get, post } from '@/lib/api/client';
 import { sessionQuery } from '@/lib/api/queries';
 import type { Session } from '@/lib/api/types';
@@ -56,13 +56,13 @@ function SetupForm({ token }: { token: string }) {
     mutationFn: () => post<Session>('/setup', { token, username, password }),
     onSuccess: async () => {
       client.clear();
-      await client.fetchQuery(sessionQuery);
+      await client.query(sessionQuery);
       await router.invalidate();
       await navigate({ to: '/' });
     },
   });
   const missing = Math.max(0, MINIMUM_LENGTH - password.length);
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (missing === 0) create.mutate();
   };

@@ -32,7 +32,7 @@ export interface Rows<T> {
 }
 
 /** Reads every page of a list, up to ROW_LIMIT rows. */
-async function allRows<T>(path: string, query: Record<string, string>, signal: AbortSignal): Promise<Rows<T>> {
+async function allRows<T>(path: string, query: Record<string, string>, signal: AbortSignal, limit = ROW_LIMIT): Promise<Rows<T>> {
   const rows: T[] = [];
   let next: string | null = null;
   let count = 0;
@@ -41,7 +41,7 @@ async function allRows<T>(path: string, query: Record<string, string>, signal: A
     rows.push(...page.results);
     count = page.count;
     next = page.next;
-  } while (next !== null && rows.length < ROW_LIMIT);
+  } while (next !== null && rows.length < limit);
   return { rows, count: Math.max(count, rows.length), complete: next === null };
 }
 
@@ -144,5 +144,5 @@ export const usersQuery = queryOptions({
 
 export const auditQuery = queryOptions({
   queryKey: ['audit'],
-  queryFn: ({ signal }) => get<Page<AuditEntry>>('/audit', undefined, signal),
+  queryFn: ({ signal }) => allRows<AuditEntry>('/audit', {}, signal, 1000),
 });

@@ -160,7 +160,7 @@ export const container = {
 export const logs = {
   search: 'Search logs',
   searchPlaceholder: 'Search',
-  hits: (at: number, all: number) => (all === 0 ? 'no match' : `${at} of ${all}`),
+  hits: (at: number, all: number) => (all === 0 ? 'no match' : at === 0 ? plural(all, 'match', 'matches') : `${at} of ${all}`),
   matchCase: 'Match case',
   regex: 'Regular expression',
   only: 'Hide lines that do not match',

@@ -158,7 +158,7 @@ export const settings = {
   create: 'Create token',
   shownOnce: 'Copy it now. It is shown this once and cannot be read again.',
   copyToken: 'Copy the token',
-  dockerLine: 'With a docker client:',
+  exampleLine: 'For example:',
   column: { name: 'Name', created: 'Created', used: 'Last used', expires: 'Expires', actions: 'Actions' },
   never: 'never',
   notUsed: 'not yet',

@@ -1,0 +1,189 @@
+/**
+ * The lines. The worker says which rows the viewport covers; here they are drawn as one block that is moved as a whole.
+ * Scrolling up pauses; nothing moves while paused; the pill, F or the foot of the list follows again.
+ */
+import { Button } from '@mantine/core';
+import { ArrowDown } from 'lucide-react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useHotkeys } from '@/lib/hotkeys';
+import { rowHeights } from '@/theme/tokens';
+import { logs as words } from '@/messages';
+import { Empty } from '@/ui/Empty';
+import { Glyph } from '@/ui/Glyph';
+import { LogRow } from './LogRow';
+import classes from './LogView.module.css';
+import type { Search, Wrap } from './protocol';
+import { jsonFields, plainText } from './text';
+import type { Logs } from './useLogs';
+
+export type TimeStyle = 'local' | 'utc' | 'off';
+
+const ROW = rowHeights.log;
+/** Padding, bar, and the columns for time and level with their gaps, as in LogRow.module.css. */
+const FIXED = { wide: 3 + 16 + 10, time: 110, level: 62, phone: 3 + 12 + 9 };
+const TIME_COLUMNS = 9;
+
+interface Props {
+  logs: Logs;
+  search: Search;
+  time: TimeStyle;
+  wrap: boolean;
+  phone: boolean;
+  onShowAll: () => void;
+}
+
+export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
+  const { tick, send } = logs;
+  const scroller = useRef<HTMLDivElement>(null);
+  const ruler = useRef<HTMLSpanElement>(null);
+  const [follow, setFollow] = useState(true);
+  const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
+  const top = useRef(0);
+  const sendRef = useRef(send);
+  useEffect(() => {
+    sendRef.current = send;
+  });
+
+  const report = useCallback((following: boolean) => {
+    const box = scroller.current;
+    if (box) sendRef.current({ type: 'view', viewport: { topRow: Math.floor(box.scrollTop / ROW), rows: Math.ceil(box.clientHeight / ROW), follow: following } });
+  }, []);
+  const resume = useCallback(() => {
+    setFollow(true);
+    report(true);
+  }, [report]);
+
+  // How many columns a line has: measured, because fonts and zoom differ.
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    if (!box) return undefined;
+    const measure = () => {
+      const character = (ruler.current?.getBoundingClientRect().width ?? 720) / 100;
+      const fixed = phone ? FIXED.phone : FIXED.wide + FIXED.level + (time === 'off' ? 0 : FIXED.time);
+      const layout: Wrap = { columns: Math.max(20, Math.floor((box.clientWidth - fixed) / character)), prefix: phone && time !== 'off' ? TIME_COLUMNS : 0, stripLevel: !phone };
+      sendRef.current({ type: 'wrap', wrap: wrap ? layout : null });
+      report(follow);
+    };
+    measure();
+    void document.fonts.ready.then(measure);
+    const observer = new ResizeObserver(measure);
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, [wrap, phone, time, follow, report]);
+
+  // The end stays in view while following.
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    if (!box || !follow) return;
+    box.scrollTop = box.scrollHeight;
+    top.current = box.scrollTop;
+  }, [tick, follow]);
+
+  useEffect(() => {
+    logs.onScroll((row) => {
+      const box = scroller.current;
+      if (!box) return;
+      setFollow(false);
+      box.scrollTop = Math.max(0, row * ROW - box.clientHeight / 3);
+      top.current = box.scrollTop;
+      report(false);
+    });
+  }, [logs, report]);
+
+  const onScroll = () => {
+    const box = scroller.current;
+    if (!box) return;
+    const atEnd = box.scrollHeight - box.clientHeight - box.scrollTop < 4;
+    if (follow) {
+      if (!atEnd && box.scrollTop < top.current - 2) {
+        setFollow(false);
+        report(false);
+      }
+    } else if (atEnd && box.scrollTop > top.current) resume();
+    else report(false);
+    top.current = box.scrollTop;
+  };
+
+  useHotkeys({
+    f: () => {
+      if (follow) {
+        setFollow(false);
+        report(false);
+      } else resume();
+    },
+  });
+
+  const toggleJson = useCallback(
+    (seq: number, text: string) => {
+      const fields = jsonFields(plainText(text));
+      if (!fields) return;
+      setOpen((old) => {
+        const next = new Set(old);
+        const opening = !next.delete(seq);
+        if (opening) next.add(seq);
+        sendRef.current({ type: 'open-json', seq, rows: opening ? fields.length + 1 : 0 });
+        return next;
+      });
+      setFollow(false);
+      report(false);
+    },
+    [report],
+  );
+
+  const nothing = tick !== null && tick.shown === 0;
+  return (
+    <div className={classes.frame}>
+      {tick?.state === 'reconnecting' && (
+        <div className={classes.note} role="status">
+          <Glyph name="work" tone="work" /> {words.reconnecting}
+        </div>
+      )}
+      {tick?.state === 'refused' && (
+        <div className={classes.note} data-bad role="alert">
+          <Glyph name="bad" tone="bad" /> {words.refused}. {tick.reason}
+        </div>
+      )}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard */}
+      <div className={classes.log} ref={scroller} onScroll={onScroll} role="log" aria-live="off" tabIndex={0} aria-label={follow ? words.region : words.regionPaused} data-wrap={wrap || undefined} data-time={time} data-paused={!follow || undefined}>
+        <span className={classes.ruler} ref={ruler} aria-hidden="true">
+          {'0'.repeat(100)}
+        </span>
+        {tick && tick.evicted > 0 && tick.fromRow === 0 && <div className={classes.older}>{words.evicted(tick.evicted)}</div>}
+        {nothing &&
+          (tick.loaded > 0 ? (
+            <Empty title={words.noMatchTitle} actions={<Button onClick={onShowAll}>{words.showAll}</Button>}>
+              <p>{words.noMatchText}</p>
+            </Empty>
+          ) : (
+            tick.state !== 'refused' && (
+              <Empty title={tick.state === 'open' ? words.emptyTitle : words.waiting}>
+                <p>{words.emptyText}</p>
+              </Empty>
+            )
+          ))}
+        <div className={classes.space} style={{ height: (tick?.totalRows ?? 0) * ROW }}>
+          <div className={classes.block} style={{ transform: `translateY(${(tick?.fromRow ?? 0) * ROW}px)` }}>
+            {/* Keyed by place, not by line: the same elements are filled anew, none is made or removed at speed. */}
+            {tick?.lines.map((line, slot) => (
+              <LogRow key={slot} line={line} search={search} time={time} phone={phone} current={line.seq === tick.hitSeq} open={open.has(line.seq)} onJson={toggleJson} />
+            ))}
+          </div>
+        </div>
+      </div>
+      {!follow && (
+        <div className={classes.pill}>
+          <Glyph name="pause" tone="warn" />
+          {words.paused}
+          <span className={classes.rule} />
+          <span className="num">
+            <b className="strong">{words.newLines(tick?.newWhilePaused ?? 0)}</b>
+            <span className="muted desk">, {words.skipped(0)}</span>
+          </span>
+          <Button variant="filled" size="xs" onClick={resume} leftSection={<ArrowDown aria-hidden />}>
+            {words.follow} <kbd className="desk">F</kbd>
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
