@@ -52,12 +52,13 @@ class Router:
         first, slash, rest = rest.partition("/")
         if not slash or not rest:
             return None
-        if (suffixes := self._greedy.get(first)) is not None:
-            return self._find_greedy(suffixes, method, rest)
         name, slash, suffix = rest.partition("/")
         table = self._segment.get((first, slash + suffix))
         handler = table.get(method) if table is not None and name else None
-        return None if handler is None else (handler, name)
+        if handler is not None:
+            return handler, name
+        suffixes = self._greedy.get(first)
+        return None if suffixes is None else self._find_greedy(suffixes, method, rest)
 
     @staticmethod
     def _find_greedy(suffixes: dict[str, dict[str, Handler]], method: str, rest: str) -> tuple[Handler, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from agent.engine.context import Context
 from agent.engine.merge import merge_config
 from agent.engine.pause import pause, unpause
 from wire.engine.containers import CommitRequest, ContainerConfig
-from wire.errors import Conflict, Invalid
+from wire.errors import Conflict, Invalid, MooringError
 from wire.refs import parse_reference
 
 __all__ = ["commit"]
@@ -33,7 +34,8 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
     merge_config(config, base)
     paused = body.pause and record.state.status == "running"
     if paused:
-        await pause(ctx, container.id)
+        with suppress(MooringError):  # it may end just now; its root is still there
+            await pause(ctx, container.id)
     try:
         image_id = await ctx.images.commit(
             container.id,
@@ -48,7 +50,8 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
         ctx.events.publish("container", "commit", container.id, container.attributes(**attributes))
     finally:
         if paused:
-            await unpause(ctx, container.id)
+            with suppress(MooringError):
+                await unpause(ctx, container.id)
     return image_id
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from agent.engine.attach import drop_attachments
 from agent.engine.container import Container
 from agent.engine.context import Context
+from agent.engine.links import parse_link
 from agent.engine.stop import kill
 from agent.engine.volume_mounts import users_of
 from agent.host import failpoints
@@ -24,9 +25,10 @@ async def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool =
 
     When it returns the name is free, the row is gone, and nothing of it is on the host.
     """
-    container = ctx.containers.resolve(ref)
     if link:
-        raise Invalid(f"cannot remove link {ref}: links are part of the container that has them")
+        await _remove_link(ctx, ref)
+        return
+    container = ctx.containers.resolve(ref)
     if container.record.state.status == "removing":
         raise Conflict(f"removal of container {ref} is already in progress")
     if container.running:
@@ -41,6 +43,21 @@ async def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool =
                 raise Conflict(_running_text(container))
             raise Conflict(f"could not kill: container {container.id} was started again")
         await _remove(ctx, container, volumes=volumes)
+
+
+async def _remove_link(ctx: Context, ref: str) -> None:
+    """`rm --link CONTAINER/ALIAS`: forget a link; the container it leads to stays."""
+    name, _, alias = ref.strip("/").rpartition("/")
+    if not name:
+        raise Invalid("Conflict, cannot remove the default link name of the container")
+    container = ctx.containers.resolve(name)
+    async with container.lock:
+        host = container.record.host
+        kept = [link for link in host.links or () if parse_link(link)[1] != alias]
+        if len(kept) == len(host.links or ()):
+            raise Invalid(f"cannot get child link {alias} of parent {container.name}")
+        host.links = kept
+        await ctx.containers.save(container)
 
 
 def _running_text(container: Container) -> str:

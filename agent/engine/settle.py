@@ -15,7 +15,10 @@ from agent.ports.logs import Logs
 from wire.engine.containers import ContainerConfig, CreateRequest, HostConfig, LogConfig, NetworkingConfig
 from wire.errors import Internal, Invalid, MooringError
 
-__all__ = ["MASKED_PATHS", "READONLY_PATHS", "check_request", "settle_config", "settle_host"]
+__all__ = ["DEFAULT_RUNTIME", "MASKED_PATHS", "READONLY_PATHS", "check_request", "settle_config", "settle_host"]
+
+DEFAULT_RUNTIME = "runc"
+"""Docker's name for the host's default OCI runtime, whichever program that is; `info` shows its path."""
 
 _DEFAULT_SHM_BYTES = 64 * 1024 * 1024
 
@@ -80,7 +83,9 @@ def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
         private = read_sysinfo().cgroup_version == 2 and not host.privileged
         host.cgroupns_mode = "private" if private else "host"
     host.restart_policy.name = host.restart_policy.name or "no"
-    host.runtime = host.runtime or runtime_name
+    if host.runtime not in ("", DEFAULT_RUNTIME, "io.containerd.runc.v2", runtime_name):
+        raise Invalid(f"unknown or invalid runtime name: {host.runtime}")
+    host.runtime = host.runtime or DEFAULT_RUNTIME
     if host.memory > 0 and host.memory_swap == 0:
         host.memory_swap = 2 * host.memory
     if host.oom_kill_disable is None and read_sysinfo().oom_kill_disable:

@@ -15,6 +15,7 @@ from agent.engine.clock import now_ns, rfc3339_nano
 from agent.engine.context import Context
 from agent.engine.image_verbs import image_list
 from agent.engine.listing import list_containers
+from agent.engine.settle import DEFAULT_RUNTIME
 from agent.engine.sysinfo import read_sysinfo
 from agent.engine.volume_verbs import volume_documents
 from agent.host.files import write_atomic
@@ -138,8 +139,8 @@ async def info(ctx: Context) -> dict[str, Any]:
         "Labels": [],
         "ExperimentalBuild": False,
         "ServerVersion": _DOCKER_VERSION,
-        "Runtimes": {runtime.name: {"path": runtime.path}},
-        "DefaultRuntime": runtime.name,
+        "Runtimes": {name: {"path": runtime.path} for name in sorted({DEFAULT_RUNTIME, runtime.name})},
+        "DefaultRuntime": DEFAULT_RUNTIME,
         "Swarm": {
             "NodeID": "",
             "NodeAddr": "",

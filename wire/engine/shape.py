@@ -6,13 +6,16 @@ default; a slice or map that Go would print as `null` has None.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Hashable
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec.structs import fields as fields_of
 
 from wire.errors import Invalid
 
-__all__ = ["Shape", "decode", "drop_nulls", "encode"]
+__all__ = ["Shape", "decode", "drop_nulls", "encode", "plan_of"]
 
 T = TypeVar("T")
 
@@ -34,23 +37,52 @@ def drop_nulls(value: Any) -> Any:
 
 
 def decode(body: bytes, shape: type[T]) -> T:
-    """Decode a request body. Invalid with Docker's text when it is not JSON, or JSON of the wrong kinds."""
+    """Decode a request body as Go does: names match in any case, null leaves a field as it is, unknown names are
+    ignored. Invalid with Docker's text when it is not JSON, or JSON of the wrong kinds."""
     if not body.strip():
         raise Invalid("invalid JSON: got EOF while reading request body")
     try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError:
-        pass
-    except RecursionError:
-        raise Invalid("invalid JSON: exceeded max depth") from None
+        value = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise Invalid(f"invalid JSON: {_syntax(body, str(error))}") from error
     try:
-        return msgspec.convert(drop_nulls(msgspec.json.decode(body)), type=shape)
-    except RecursionError:
-        raise Invalid("invalid JSON: exceeded max depth") from None
+        return msgspec.convert(_fit(value, plan_of(cast("Hashable", shape))), type=shape)
     except msgspec.ValidationError as error:
         raise Invalid(f"invalid JSON: {_mismatch(str(error), shape.__name__)}") from error
+
+
+Plan = tuple[str, Any]
+"""How to fit a value: ("shape", lower-case name → (name, plan)), ("list", plan), ("map", plan) or ("", None)."""
+
+
+@cache
+def plan_of(hint: Hashable) -> Plan:
+    """How a value of this type is brought into form; worked out once for each type."""
+    if isinstance(hint, type) and issubclass(hint, Shape):
+        hints = get_type_hints(hint)
+        fields = {item.encode_name.lower(): (item.encode_name, plan_of(hints[item.name])) for item in fields_of(hint)}
+        return "shape", fields
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is list:
+        return "list", plan_of(arguments[0])
+    if origin is dict:
+        return "map", plan_of(arguments[1])
+    plans = [
+        plan for plan in map(plan_of, arguments) if plan[0]
+    ]  # a union: of Docker's, at most one part is a container
+    return plans[0] if plans else ("", None)
+
+
+def _fit(value: Any, plan: Plan) -> Any:
+    kind, inner = plan
+    if isinstance(value, dict):
+        if kind == "shape":
+            known = ((inner.get(name.lower()), item) for name, item in value.items() if item is not None)
+            return {found[0]: _fit(item, found[1]) for found, item in known if found is not None}
+        return {name: _fit(item, inner) if kind == "map" else item for name, item in value.items()}
+    if isinstance(value, list) and kind == "list":
+        return [_fit(item, inner) for item in value]
+    return value
 
 
 def encode(value: object) -> bytes:
