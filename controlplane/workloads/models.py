@@ -43,7 +43,7 @@ class Container(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("host", "container_id"), name="one_row_per_container"),)
-        indexes = (models.Index(fields=("name",)),)
+        indexes = (models.Index(fields=("name",)), models.Index(fields=("host", "state")))
 
 
 class Image(models.Model):

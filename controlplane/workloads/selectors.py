@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from controlplane.fleet.selectors import list_hosts
 from controlplane.workloads.models import Container, EngineEvent, Image, Network, Volume
 from wire.errors import Invalid, NotFound
 
 __all__ = [
-    "container_counts", "find_container", "get_container", "list_containers", "list_events", "list_images",
-    "list_networks", "list_volumes", "state_facets",
+    "container_counts", "facet", "find_container", "get_container", "list_containers", "list_events", "list_images",
+    "list_networks", "list_volumes",
 ]  # fmt: skip
 
 SORTS = {
@@ -34,7 +35,8 @@ SORTS = {
 
 
 def _of(organisation_id: uuid.UUID) -> Q:
-    return Q(host__organisation_id=organisation_id, host__removed_at=None)
+    # A subquery and no join: rows are then found, counted and sorted on the narrow indexes of their own table.
+    return Q(host_id__in=list_hosts(organisation_id).order_by().values("pk"))
 
 
 def _on_hosts(hosts: str) -> Q:
@@ -79,13 +81,10 @@ def list_containers(
     return query.order_by(*SORTS[sort or "name"])
 
 
-def state_facets(query: QuerySet[Container]) -> dict[str, dict[str, int]]:
-    """Return how many rows of `query` each state and each host has, in two queries."""
-    plain = query.order_by()
-    return {
-        "state": {row["state"]: row["n"] for row in plain.values("state").annotate(n=Count("pk"))},
-        "host": {str(row["host_id"]): row["n"] for row in plain.values("host_id").annotate(n=Count("pk"))},
-    }
+def facet(query: QuerySet[Container], column: str) -> dict[str, int]:
+    """Return how many rows of `query` each value of `column` (`state`, `host_id`) has."""
+    counted = query.select_related(None).order_by().values(column).annotate(n=Count("pk"))
+    return {str(row[column]): row["n"] for row in counted}
 
 
 def container_counts(organisation_id: uuid.UUID) -> dict[str, int]:

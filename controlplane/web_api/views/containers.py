@@ -35,7 +35,7 @@ from controlplane.web_api.shapes.containers import container_dicts
 from controlplane.web_api.shapes.hosts import HostRefs
 from controlplane.web_api.shapes.jobs import job_dict
 from controlplane.web_api.views.api_view import ApiView
-from controlplane.workloads.selectors import SORTS, get_container, list_containers, state_facets
+from controlplane.workloads.selectors import SORTS, facet, get_container, list_containers
 from controlplane.workloads.terminals import issue_ticket
 from wire.errors import Unavailable
 from wire.httpstatus import error_for_status
@@ -85,12 +85,12 @@ class ContainerListView(ApiView):
         filters = {name: self.param(name) for name in ("q", "host", "state", "health", "label")}
         query = list_containers(organisation_id, sort=self.param("sort"), **filters)
         page = page_of(query, self.param("page"), self.param("page_size"))
-        by_state = state_facets(list_containers(organisation_id, **{**filters, "state": ""}))
-        by_host = state_facets(list_containers(organisation_id, **{**filters, "host": ""}))
+        by_state = facet(list_containers(organisation_id, **{**filters, "state": ""}), "state")
+        by_host = facet(list_containers(organisation_id, **{**filters, "host": ""}), "host_id")
         return self.paged(
             page,
             container_dicts(page.rows, HostRefs(), organisation_id),
-            facets={"state": by_state["state"], "host": by_host["host"]},
+            facets={"state": by_state, "host": by_host},
         )
 
     @extend_schema(operation_id="containers_run", request=NewContainerSerializer, responses={202: JobSerializer})
