@@ -7,6 +7,7 @@ must survive a restart of the agent (running containers' bundles, pidfiles and s
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,9 @@ class Config:
         if not _INSTANCE.fullmatch(self.instance):
             raise errors.Invalid(f"instance must be 1 to 6 of a-z and 0-9, not {self.instance!r}")
         if self.run == Path():
-            object.__setattr__(self, "run", Path("/run/mooring") / self.instance)
+            # without root there are no containers whose files a reboot should empty, and no /run to put them in
+            place = Path("/run/mooring") / self.instance if os.geteuid() == 0 else self.data / "run"
+            object.__setattr__(self, "run", place)
         object.__setattr__(self, "run", self.run.absolute())
         if self.socket == Path():
             object.__setattr__(self, "socket", self.run / "docker.sock")
