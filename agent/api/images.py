@@ -106,8 +106,9 @@ async def push(backends: Backends, request: Request) -> None:
 
 
 async def load(backends: Backends, request: Request) -> None:
+    # Docker answers 200 to every load and tells what went wrong in the stream.
     progress = await backends.engine.image_load(request.body_stream(), quiet=request.flag("quiet"))
-    await request.stream_progress(progress)
+    await request.stream_progress(progress, eager=True)
 
 
 async def save(backends: Backends, request: Request) -> None:

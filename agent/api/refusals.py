@@ -6,7 +6,16 @@ from agent.api.backends import Backends
 from agent.api.request import Request
 from wire import errors
 
-__all__ = ["buildkit", "no_plugin", "not_a_manager", "not_in_a_swarm", "plugins", "plugins_unsupported", "swarm_init"]
+__all__ = [
+    "buildkit",
+    "no_plugin",
+    "no_privileges",
+    "not_a_manager",
+    "not_in_a_swarm",
+    "plugins",
+    "plugins_unsupported",
+    "swarm_init",
+]
 
 
 async def not_a_manager(backends: Backends, request: Request) -> None:
@@ -25,6 +34,10 @@ async def swarm_init(backends: Backends, request: Request) -> None:
 
 
 async def plugins(backends: Backends, request: Request) -> None:
+    await request.answer_json([])
+
+
+async def no_privileges(backends: Backends, request: Request) -> None:
     await request.answer_json([])
 
 

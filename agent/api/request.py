@@ -191,13 +191,14 @@ class Request:
         """Answer with one JSON document per line, headers at once."""
         await self.stream(_lines(documents, b"\n"), JSON)
 
-    async def stream_progress(self, documents: AsyncIterator[Any]) -> None:
+    async def stream_progress(self, documents: AsyncIterator[Any], *, eager: bool = False) -> None:
         """Answer with Docker's progress messages, one per line.
 
-        Headers wait for the first one, so that what fails before it is answered with its own status. Later failures
-        become Docker's error line.
+        Headers wait for the first one, so that what fails before it is answered with its own status; with `eager` they
+        do not. Failures after the headers become Docker's error line.
         """
-        await self.stream(await _primed(_lines(documents, b"\r\n")), JSON)
+        lines = _lines(documents, b"\r\n", tell_all=eager)
+        await self.stream(lines if eager else await _primed(lines), JSON)
 
     async def until_disconnect(self, work: Coroutine[Any, Any, None]) -> bool:
         """Run `work` to its end, or cancel it when the client goes away. Returns whether it came to its end."""
@@ -256,8 +257,8 @@ class Request:
             pass
 
 
-async def _lines(documents: AsyncIterator[Any], end: bytes) -> AsyncIterator[bytes]:
-    begun = False
+async def _lines(documents: AsyncIterator[Any], end: bytes, *, tell_all: bool = False) -> AsyncIterator[bytes]:
+    begun = tell_all
     try:
         async for document in documents:
             line = encode(document) + end

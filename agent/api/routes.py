@@ -55,7 +55,6 @@ ROUTES: dict[str, Handler] = {
     "POST /containers/{id}/resize": container_streams.resize,
     "POST /containers/{id}/attach": container_streams.attach,
     "POST /containers/{id}/exec": execs.create,
-    "DELETE /containers/{id}": containers.remove,
     "DELETE /containers/{id...}": containers.remove,  # a link has a slash: CONTAINER/ALIAS
     "POST /commit": containers.commit,
     "POST /exec/{id}/start": execs.start,

@@ -54,14 +54,14 @@ def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
 
 
 def adapt_container(document: Document, version: ApiVersion) -> Document:
-    """Before 1.45 a container's short id and host name counted as aliases on its own networks."""
+    """Before 1.45 a running container's short id and host name counted as aliases on the networks of a user's."""
     if version >= (1, 45):
         return document
     document = msgspec.to_builtins(document)
     networks = document.get("NetworkSettings", {}).get("Networks") or {}
     changed = {}
     for name, endpoint in networks.items():
-        if name in ("bridge", "host", "none", "default"):
+        if name in ("bridge", "host", "none", "default") or not endpoint.get("EndpointID"):
             continue
         extra = [document["Id"][:12], document["Config"].get("Hostname", "")]
         changed[name] = {**endpoint, "Aliases": list(dict.fromkeys([*(endpoint.get("Aliases") or ()), *extra]))}
@@ -98,10 +98,17 @@ _EMPTY_CONFIG: Document = {
 
 
 def adapt_image(document: Document, version: ApiVersion) -> Document:
-    """Before 1.45 an image told of the container it was made from, before 1.44 its VirtualSize."""
+    """Before 1.45 an image told of the container it was made from, before 1.44 its VirtualSize.
+
+    The engine gives `Container` and `ContainerConfig` where the image has them.
+    """
+    adapted = dict(document)
+    container, config = adapted.pop("Container", ""), adapted.pop("ContainerConfig", None)
     if version >= (1, 45):
-        return document
-    adapted = {**document, "Container": "", "ContainerConfig": _EMPTY_CONFIG}
+        return adapted
+    if container:
+        adapted["Container"] = container
+    adapted["ContainerConfig"] = _EMPTY_CONFIG | (config or {})
     if version < (1, 44):
         adapted["VirtualSize"] = document["Size"]
         adapted.setdefault("Created", "0001-01-01T00:00:00Z")

@@ -45,6 +45,7 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
             author=body.author,
             comment=body.comment,
             created_by=" ".join([record.path, *record.args]),
+            made_by=_document(record.config),
         )
         attributes = {"comment": body.comment, "imageID": image_id, "imageRef": shown}
         ctx.events.publish("container", "commit", container.id, container.attributes(**attributes))

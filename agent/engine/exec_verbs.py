@@ -157,11 +157,11 @@ class ExecSession:
                     return
                 chunk = step.result()
                 if chunk is None:
-                    break
+                    await self._item.done.wait()
+                    return
                 stream, _ = chunk
                 if self.tty or (self._item.open_stdout if stream == 1 else self._item.open_stderr):
                     yield chunk
-            await self._item.done.wait()
         finally:
             detached.cancel()
 

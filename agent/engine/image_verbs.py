@@ -121,7 +121,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 async def image_inspect(ctx: Context, ref: str) -> dict[str, Any]:
-    """NotFound: `No such image: REF`."""
+    """NotFound: `No such image: REF`. `Container` and `ContainerConfig` are for API versions before 1.45."""
     image = ctx.images.resolve(ref)
     document = image.config
     history = document.get("history")
@@ -148,6 +148,9 @@ async def image_inspect(ctx: Context, ref: str) -> dict[str, Any]:
     shown["Os"] = str(document.get("os") or "linux")
     if document.get("os.version"):
         shown["OsVersion"] = str(document["os.version"])
+    for name, key in (("Container", "container"), ("ContainerConfig", "container_config")):
+        if document.get(key):
+            shown[name] = document[key]
     return shown | {
         "Size": image.size_bytes,
         "GraphDriver": ctx.images.graph_driver(image.id),

@@ -189,9 +189,17 @@ class LocalImages:
         author: str = "",
         comment: str = "",
         created_by: str = "",
+        made_by: Mapping[str, object] | None = None,
     ) -> str:
         return await self._importing.commit(
-            container_id, config=config, repo=repo, tag=tag, author=author, comment=comment, created_by=created_by
+            container_id,
+            config=config,
+            repo=repo,
+            tag=tag,
+            author=author,
+            comment=comment,
+            created_by=created_by,
+            made_by=made_by,
         )
 
     async def create_image(

@@ -98,6 +98,7 @@ class Importing:
         author: str = "",
         comment: str = "",
         created_by: str = "",
+        made_by: Mapping[str, object] | None = None,
     ) -> str:
         content = self._content
         root = content.catalog.root(container_id)
@@ -124,6 +125,8 @@ class Importing:
                 "os": base.get("os") or "linux",
                 "rootfs": {"type": "layers", "diff_ids": diff_ids},
             }
+            if made_by is not None:
+                document["container_config"] = container_config(made_by)
             for key, value in (("author", author), ("variant", base.get("variant"))):
                 if value:
                     document[key] = value

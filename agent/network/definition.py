@@ -283,7 +283,7 @@ def resolve_pools(
         definition,
         spec=replace(spec, pools=tuple(shown)),
         aux_addresses=aux,
-        user_subnets=any(pool is not None for pool in given.values()),
+        user_subnets=any(pool.subnet for pool in spec.pools),
         **settled,
     )
 
@@ -310,7 +310,7 @@ def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:
         problems.append("user specified IP address is supported on user defined networks only")
     if default and spec.aliases:
         problems.append("network-scoped alias is supported only for containers in user defined networks")
-    for version, text in wanted:
+    for _, text in wanted:
         if not text:
             continue
         if not definition.user_subnets:
@@ -318,9 +318,10 @@ def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )
             continue
-        subnet = ipam.parse_subnet(definition.subnet4 if version == 4 else definition.subnet6)
+        # A subnet of a family that is not enabled may be asked for all the same; nothing comes of it.
         address = ipam.parse_address(text)
-        if subnet is None or address is None or address not in subnet:
+        subnets = [ipam.parse_subnet(pool.subnet) for pool in definition.spec.pools]
+        if address is None or not any(subnet is not None and address in subnet for subnet in subnets):
             problems.append(f"no configured subnet or ip-range contain the IP address {text}")
     if problems:
         raise Invalid(f"invalid endpoint settings:\n{joined(problems)}")

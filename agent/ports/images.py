@@ -225,8 +225,10 @@ class Images(Protocol):
         author: str = "",
         comment: str = "",
         created_by: str = "",
+        made_by: Mapping[str, object] | None = None,
     ) -> str:
-        """New image from the container's image plus its writable layer; returns the id."""
+        """New image from the container's image plus its writable layer; returns the id. `made_by` is the container's
+        own config, which old API versions show."""
         ...
 
     # for the builder: images made step by step

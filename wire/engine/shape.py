@@ -43,7 +43,11 @@ def decode(body: bytes, shape: type[T]) -> T:
         raise Invalid("invalid JSON: got EOF while reading request body")
     try:
         value = msgspec.json.decode(body)
+    except RecursionError:
+        raise Invalid("invalid JSON: exceeded max depth") from None
     except msgspec.DecodeError as error:
+        if "trailing characters" in str(error):
+            raise Invalid("unexpected content after JSON") from error
         raise Invalid(f"invalid JSON: {_syntax(body, str(error))}") from error
     try:
         return msgspec.convert(_fit(value, plan_of(cast("Hashable", shape))), type=shape)
