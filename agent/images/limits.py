@@ -7,8 +7,8 @@ from typing import Final
 
 __all__ = ["DEFAULT_LIMITS", "MAX_LAYERS", "Limits"]
 
-MAX_LAYERS: Final = 500
-"""overlayfs takes no more lower directories, and ours needs one of them for the init layer (see `snapshots`)."""
+MAX_LAYERS: Final = 499
+"""overlayfs takes 500 lower directories, and one of them is the init layer (see `snapshots`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

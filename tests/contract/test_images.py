@@ -208,6 +208,12 @@ async def test_a_root_is_made_once_and_removed_as_often_as_asked(images: Images)
         await images.mount("c1")
 
 
+async def test_an_empty_root_needs_no_image(images: Images) -> None:
+    rootfs = await images.prepare("scratch", "")
+    assert (await images.mount("scratch")).path == rootfs.path
+    assert await images.changes("scratch") == []
+
+
 async def test_an_images_layers_outlive_it_under_a_container(bench: Bench) -> None:
     image_id = await add_image(bench.images)
     await bench.images.prepare("c1", image_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -243,12 +244,12 @@ class FakeRegistry:
 
 
 @contextlib.asynccontextmanager
-async def run_fake_registry() -> AsyncIterator[FakeRegistry]:
+async def run_fake_registry(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeRegistry]:
     """Serve one on a free port of 127.0.0.1."""
     registry = FakeRegistry()
     runner = web.AppRunner(registry.app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
     registry.address = f"127.0.0.1:{port}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,11 +24,12 @@ from wire.errors import Internal
 
 __all__ = ["Authorizer", "Challenge", "parse_challenges"]
 
+Tls = bool | ssl.SSLContext
 _CLIENT: Final = "docker"
 _TOKEN_LIFE_S: Final = 60
 _MAX_TOKEN_BYTES: Final = 1 << 20
 _PARAMETER = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*,?\s*')
-_SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:\s+|$)")
+_SCHEME = re.compile(r"[\s,]*([A-Za-z0-9_-]+)(?:[\s,]+|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +80,19 @@ class Authorizer:
         """The last token was refused."""
         self._tokens.clear()
 
-    async def header(self, scopes: Sequence[str], *, verify: bool, offline: bool = False) -> str:
+    async def header(self, scopes: Sequence[str], *, tls: Tls, offline: bool = False) -> str:
         """The value to send for these scopes; "" while nothing was asked for."""
         for challenge in self._challenges:
             if challenge.scheme == "bearer":
                 if self._credentials.registry_token:
                     return f"Bearer {self._credentials.registry_token}"
-                return f"Bearer {await self._token(challenge, scopes, verify=verify, offline=offline)}"
+                return f"Bearer {await self._token(challenge, scopes, tls=tls, offline=offline)}"
         for challenge in self._challenges:
             if challenge.scheme == "basic" and self._credentials.username:
                 return _basic(self._credentials)
         return ""
 
-    async def _token(self, challenge: Challenge, scopes: Sequence[str], *, verify: bool, offline: bool) -> str:
+    async def _token(self, challenge: Challenge, scopes: Sequence[str], *, tls: Tls, offline: bool) -> str:
         wanted = tuple(sorted({*scopes, *challenge.parameters.get("scope", "").split()} - {""}))
         token, until = self._tokens.get(wanted, ("", 0.0))
         if token and time.monotonic() < until:
@@ -100,9 +102,9 @@ class Authorizer:
             raise Internal("invalid token endpoint: no valid realm in the registry's challenge")
         service = challenge.parameters.get("service", "")
         if self._credentials.identity_token:
-            answer = await self._post(realm, service, wanted, verify=verify)
+            answer = await self._post(realm, service, wanted, tls=tls)
         else:
-            answer = await self._get(realm, service, wanted, verify=verify, offline=offline)
+            answer = await self._get(realm, service, wanted, tls=tls, offline=offline)
         token = str(answer.get("token") or answer.get("access_token") or "")
         if not token:
             raise Internal("authorization server did not include a token in the response")
@@ -112,9 +114,7 @@ class Authorizer:
         self._tokens[wanted] = (token, time.monotonic() + life_s * 0.9)
         return token
 
-    async def _get(
-        self, realm: str, service: str, scopes: Sequence[str], *, verify: bool, offline: bool
-    ) -> dict[str, Any]:
+    async def _get(self, realm: str, service: str, scopes: Sequence[str], *, tls: Tls, offline: bool) -> dict[str, Any]:
         query = [("service", service)] if service else []
         query += [("scope", scope) for scope in scopes]
         headers = {}
@@ -124,9 +124,9 @@ class Authorizer:
         if offline:
             query += [("offline_token", "true"), ("client_id", _CLIENT)]
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}" if query else realm
-        return await self._ask("GET", url, verify=verify, headers=headers)
+        return await self._ask("GET", url, tls=tls, headers=headers)
 
-    async def _post(self, realm: str, service: str, scopes: Sequence[str], *, verify: bool) -> dict[str, Any]:
+    async def _post(self, realm: str, service: str, scopes: Sequence[str], *, tls: Tls) -> dict[str, Any]:
         form = {
             "grant_type": "refresh_token",
             "refresh_token": self._credentials.identity_token,
@@ -134,13 +134,13 @@ class Authorizer:
             "scope": " ".join(scopes),
             "client_id": _CLIENT,
         }
-        return await self._ask("POST", realm, verify=verify, data=form)
+        return await self._ask("POST", realm, tls=tls, data=form)
 
-    async def _ask(self, method: str, url: str, *, verify: bool, **options: Any) -> dict[str, Any]:
+    async def _ask(self, method: str, url: str, *, tls: Tls, **options: Any) -> dict[str, Any]:
         shown = url.partition("?")[0]
         try:
             async with self._session.request(
-                method, url, ssl=verify, allow_redirects=False, raise_for_status=False, **options
+                method, url, ssl=tls, allow_redirects=False, raise_for_status=False, **options
             ) as response:
                 body = await response.content.read(_MAX_TOKEN_BYTES)
                 if response.status != 200:

@@ -90,7 +90,7 @@ class RegistryClient:
         """Ask `/v2/` what this is and how it wants to be asked."""
         url = f"{self.endpoint.url}/v2/"
         try:
-            async with self._session.get(url, ssl=self.endpoint.verify, allow_redirects=False) as response:
+            async with self._session.get(url, ssl=self.endpoint.tls, allow_redirects=False) as response:
                 if response.status == 401:
                     self.authorizer.learn(response.headers)
                 elif response.status not in (200, 404, 403) and response.status not in _REDIRECTS:
@@ -117,7 +117,7 @@ class RegistryClient:
         """
         for attempt in (0, 1):
             try:
-                authorization = await self.authorizer.header(scopes, verify=self.endpoint.verify)
+                authorization = await self.authorizer.header(scopes, tls=self.endpoint.tls)
                 if not authorization and attempt:
                     raise Unreachable(f'{_go_method(method)} "{url}": no basic auth credentials')
                 async with self._follow(method, url, authorization, headers or {}, data, follow) as response:
@@ -145,7 +145,7 @@ class RegistryClient:
             if authorization and _origin(url) == origin:
                 sent["Authorization"] = authorization
             response = await self._session.request(
-                method, URL(url, encoded=True), headers=sent, data=data, ssl=self.endpoint.verify, allow_redirects=False
+                method, URL(url, encoded=True), headers=sent, data=data, ssl=self.endpoint.tls, allow_redirects=False
             )
             if not follow or response.status not in _REDIRECTS:
                 async with response:

@@ -50,14 +50,14 @@ async def _try(session: aiohttp.ClientSession, endpoint: Endpoint, credentials: 
     await client.ping()
     url = f"{endpoint.url}/v2/"
     try:
-        authorization = await client.authorizer.header([], verify=endpoint.verify, offline=True)
+        authorization = await client.authorizer.header([], tls=endpoint.tls, offline=True)
     except RegistryError as error:
         if error.status == 401:
             raise Unauthenticated(f'Get "{url}": {error.message}') from error
         raise
     headers = {"Authorization": authorization} if authorization else {}
     try:
-        async with session.get(url, headers=headers, ssl=endpoint.verify, allow_redirects=False) as response:
+        async with session.get(url, headers=headers, ssl=endpoint.tls, allow_redirects=False) as response:
             if response.status == 200:
                 return client.authorizer.identity_token
             status = f"{response.status} {response.reason}"

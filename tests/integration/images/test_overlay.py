@@ -18,7 +18,7 @@ from agent.images.tar_reader import TarEntry
 from agent.images.tar_writer import END_OF_ARCHIVE, header
 from tests.fakes.images import add_image, tar_of
 from tests.fakes.store import MemoryStore
-from wire.errors import Invalid, NotFound
+from wire.errors import Exhausted, Invalid, NotFound
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="overlayfs needs root")]
 
@@ -235,3 +235,24 @@ async def test_lost_layers_are_made_again_below_a_root(images: LocalImages) -> N
     images._content.snapshots.drop_layer(images.resolve(image_id).diff_ids[0])
     await images.mount("c")
     assert (path / "a").read_text() == "x"
+
+
+async def test_a_full_disk_is_said_and_given_back(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    mounts.mount("tmpfs", tmp_path / "small", "tmpfs", data="size=8m")
+    images = LocalImages(tmp_path / "small" / "images", MemoryStore())
+    try:
+        await images.start()
+        with pytest.raises(Exhausted, match="no space left"):
+            await add_image(images, files={"big": os.urandom(10 << 20)})
+        with pytest.raises(Exhausted, match="no space left"):  # the blob fits, the unpacked layer does not
+            await add_image(images, files={"big": os.urandom(5 << 20)})
+        await images.close()
+        assert os.listdir(tmp_path / "small/images/layers") == []
+        images = LocalImages(tmp_path / "small" / "images", MemoryStore())
+        await images.start()
+        await add_image(images, "app", files={"big": os.urandom(3 << 20)})
+        assert images.resolve("app").size_bytes == 3 << 20
+    finally:
+        await images.close()
+        mounts.unmount_below(tmp_path)
