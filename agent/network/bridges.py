@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from agent.config import Config
+from agent.host import failpoints
 from agent.network import definition as definitions
 from agent.network import firewall, nftables
 from agent.network.definition import BridgeOptions, Definition
@@ -84,6 +85,7 @@ class Bridges:
         async with self._lock:
             definition = await self._settle(self._networks.propose(spec))
             try:
+                failpoints.hit("network.after_bridge")
                 if definition.spec.driver == "bridge":
                     await self._worker.run(self._open, definition)
                 await self._networks.keep(definition)
@@ -133,6 +135,7 @@ class Bridges:
                 raise Forbidden(f'error while removing network: configuration network "{name}" is in use')
             if definition.spec.driver == "bridge":
                 await self._worker.run(self._close, definition)
+            failpoints.hit("network.after_bridge_removed")
             await self._networks.forget(definition)
 
     def _close(self, definition: Definition) -> None:

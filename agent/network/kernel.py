@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.host import namespaces
+from agent.host import failpoints, namespaces
 from agent.network import conntrack, links
 from agent.network.definition import BridgeOptions, Definition
 from agent.network.firewall import Translation
@@ -164,6 +164,7 @@ class Kernel:
             with NetlinkSocket() as inside:
                 inside.request(links.loopback_up())
             self.set_sysctls(sysctls)
+            failpoints.hit("network.after_netns")
             return os.open("/proc/thread-self/net/dev", os.O_RDONLY | os.O_CLOEXEC)
 
     @staticmethod
@@ -207,6 +208,7 @@ class Kernel:
                     peer_mac_address=plug.mac_address,
                 )
             route.request(made)
+            failpoints.hit("network.after_veth")
         finally:
             os.close(netns)
         try:

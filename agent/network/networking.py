@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from agent.config import Config
-from agent.host import namespaces
+from agent.host import failpoints, namespaces
 from agent.host.findings import Finding
 from agent.network import definition as definitions
 from agent.network import firewall, nftables, report, resolv_conf
@@ -226,6 +226,7 @@ class LinuxNetworking:
                     await self._resolvers.open(sandbox)
                     self._zone.add(attachment.endpoint)
                 await self._publisher.move(sandbox, before)
+                failpoints.hit("network.before_sandbox_file")
                 sandbox.save()
             except BaseException as error:
                 await self._detach(sandbox, attachment)
@@ -307,6 +308,7 @@ class LinuxNetworking:
             sandbox.close_counters()
             await self._resolvers.close_sandbox(container_id)
             await self._worker.run(self._tear_down, sandbox, translations)
+            failpoints.hit("network.after_netns_dropped")
             for network_id, item in sandbox.attachments.items():
                 self._zone.remove(container_id, network_id)
                 self._joining.release(item.endpoint)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
+from agent.host import failpoints
 from agent.network import firewall, nftables
 from agent.network.kernel import Kernel
 from agent.network.publishing import HostPorts, Reservation
@@ -49,6 +50,7 @@ class Publisher:
                     await asyncio.sleep(0)
             sandbox.reservations = [*kept, *made]
             await self.move(sandbox, before)
+            failpoints.hit("network.after_port_rule")
             sandbox.save()
         except BaseException as error:
             now = set(sandbox.translations())

@@ -24,7 +24,7 @@ from typing import Final, ParamSpec, TypeVar
 import msgspec
 
 from agent.config import Config
-from agent.host import mounts
+from agent.host import failpoints, mounts
 from agent.ports.storage import Store
 from agent.ports.volumes import Volume
 from agent.volumes import copy_up
@@ -111,6 +111,7 @@ class LocalVolumes:
             if name in self._records:
                 return self._volume(self._records[name])
             await _in_thread(self._make_directory, name)
+            failpoints.hit("volumes.after_directory")
             record = _Record(
                 name=name,
                 created_at=time.time(),
@@ -145,9 +146,11 @@ class LocalVolumes:
                 raise Conflict(f"remove {name}: volume is in use - [{', '.join(sorted(users))}]")
             gone = self._root / f"{_GONE}{name}"
             await _in_thread(self._set_aside, name, gone)
+            failpoints.hit("volumes.after_set_aside")
             del self._records[name]
             self._users.pop(name, None)
             await self._table.delete(name)
+            failpoints.hit("volumes.after_row_removed")
             await _in_thread(shutil.rmtree, gone, ignore_errors=True)
 
     def _set_aside(self, name: str, gone: Path) -> None:
@@ -165,6 +168,7 @@ class LocalVolumes:
                 await _in_thread(self._make_directory, name)
             if wanted is not None and not self._users[name]:
                 await _in_thread(self._mount_options, name, wanted)
+            failpoints.hit("volumes.after_mount")
             self._users[name].add(container_id)
         return self._data(name)
 
@@ -223,6 +227,7 @@ class LocalVolumes:
         beside.mkdir(mode=0o755)
         try:
             if copy_up.copy_tree(rootfs, path, beside):
+                failpoints.hit("volumes.before_copy_renamed")
                 os.rename(beside, data)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
