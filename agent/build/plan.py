@@ -143,6 +143,8 @@ def _needs(stages: Sequence[Stage], names: Mapping[str, str]) -> frozenset[int]:
     stage = stages[-1]
     earlier = {other.name: other.index for other in stages[:-1] if other.name}
     found: set[int] = set()
+    if stage.name in earlier:
+        found.add(earlier[stage.name])  # a name taken twice is told once its first stage is built, as Docker does
     try:
         base = Expander().word(stage.base.base, names).lower()
     except ExpansionError:

@@ -199,7 +199,13 @@ async def clone_repository(source: str, target: Path) -> Path:
 
     await run("init", "-q", "--template=")
     await run("remote", "add", "origin", "--", url)
-    await run("fetch", "-q", "--depth=1", "--no-recurse-submodules", "--", "origin", ref or "HEAD")
+    fetch = ("fetch", "-q", "--no-recurse-submodules")
+    try:
+        await run(*fetch, "--depth=1", "--", "origin", ref or "HEAD")
+    except Internal as error:
+        if "shallow" not in error.message:
+            raise
+        await run(*fetch, "--", "origin", ref or "HEAD")  # a plain file server cannot give a part of the history
     await run("checkout", "-q", "-f", "FETCH_HEAD")
     return _subdirectory(target, subdirectory)
 

@@ -78,6 +78,9 @@ class StageRunner:
 
     async def run(self) -> str:
         """Build the stage; returns its image's id. Raises what the failing instruction says."""
+        name = self._stage.name
+        if name and self._plan.find_stage(name, self._stage.index) is not None:
+            raise Invalid(f"{name} stage name already used")
         await self._begin_step(self._stage.base.statement.original)
         await self._start_from_base()
         for instruction in self._stage.instructions:

@@ -40,6 +40,7 @@ class ChrootEngine:
         self._images = images
         self.created: list[CreateRequest] = []
         self.containers: dict[str, CreateRequest] = {}
+        self.names: dict[str, str] = {}
         self._sessions: dict[str, _Session] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._mounts: dict[str, list[Mount]] = {}
@@ -65,6 +66,7 @@ class ChrootEngine:
         self.created.append(body)
         self._mounts[container_id] = [*own_mounts, *((body.host_config.mounts or []) if body.host_config else [])]
         self.containers[container_id] = body
+        self.names[name] = container_id
         self._exits[container_id] = asyncio.get_running_loop().create_future()
         return container_id, []
 
@@ -130,6 +132,7 @@ class ChrootEngine:
             process.kill()
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
+        ref = self.names.get(ref, ref)
         if self.containers.get(ref) is None:
             raise NotFound(f"No such container: {ref}")
         if ref in self._followers:

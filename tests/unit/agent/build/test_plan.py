@@ -51,7 +51,7 @@ def test_references_of_from_may_name_stages() -> None:
 
 
 def test_a_stage_sees_only_earlier_ones() -> None:
-    made = plan("FROM a AS x\nCOPY --from=y /a /b\nFROM b AS y\nFROM x AS y\n")
+    made = plan("FROM a AS x\nCOPY --from=y /a /b\nFROM b AS y\nFROM x AS z\n")
     assert made.find_stage("Y", before=0) is None
     found = made.find_stage("Y", before=2)
     assert found is not None
