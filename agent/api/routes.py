@@ -111,7 +111,7 @@ ROUTES: dict[str, Handler] = {
     },
     # plugins
     "GET /plugins": refusals.plugins,
-    "GET /plugins/privileges": refusals.plugins_unsupported,
+    "GET /plugins/privileges": refusals.no_privileges,
     "POST /plugins/pull": refusals.plugins_unsupported,
     "POST /plugins/create": refusals.plugins_unsupported,
     "GET /plugins/{name...}/json": refusals.no_plugin,
