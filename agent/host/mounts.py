@@ -223,8 +223,12 @@ def unmount(target: Path | str, *, detach: bool = True) -> bool:
     """Unmount the top mount at `target`; False when nothing is mounted there. Never follows a final link."""
     flags = _UMOUNT_NOFOLLOW | (_MNT_DETACH if detach else 0)
     result = syscalls.libc.umount2(os.fsencode(target), flags)
-    if result < 0 and ctypes.get_errno() in (errno.EINVAL, errno.ENOENT):  # EINVAL: not a mount point
+    number = ctypes.get_errno() if result < 0 else 0
+    if number in (errno.EINVAL, errno.ENOENT):  # EINVAL: not a mount point
         return False
+    if number == errno.EPERM and not is_mounted(Path(target)):  # the kernel asks for rights before it looks
+        return False
+    ctypes.set_errno(number)
     syscalls.check(result, "umount2", target)
     return True
 
