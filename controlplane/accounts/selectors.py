@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
@@ -70,8 +71,8 @@ def actor_for_token(secret: str, *, source: str = "") -> Actor | None:
 
 
 def actor_for_peer(uid: int) -> Actor | None:
-    """Return the admin that root on the plane's own unix socket is; None for everybody else."""
-    if uid != 0:
+    """Return the admin that root, or the user the plane itself runs as, is on its unix socket; None for others."""
+    if uid not in (0, os.geteuid()):
         return None
     return Actor(
         principal=Principal.ADMIN, organisation_id=default_organisation().pk, name="root", method="peer", source="unix"
