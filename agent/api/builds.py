@@ -32,5 +32,6 @@ async def cancel(backends: Backends, request: Request) -> None:
 
 
 async def prune(backends: Backends, request: Request) -> None:
-    report = await backends.builder.prune(all=request.flag("all"), filters=request.filters)
+    keep = request.number("keep-storage") if request.text("keep-storage") else 0
+    report = await backends.builder.prune(all=request.flag("all"), filters=request.filters, keep_storage_bytes=keep)
     await request.answer_json(report)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agent.api.backends import Backends
 from agent.api.credentials import AuthConfig
 from agent.api.request import Request
@@ -42,7 +44,11 @@ async def usage(backends: Backends, request: Request) -> None:
     for kind in types:
         if kind not in ("container", "image", "volume", "build-cache"):
             raise errors.Invalid(f"unknown object type: {kind}")
-    await request.answer_json(adapt_usage(await backends.engine.df(types), request.version))
+    document = await backends.engine.df(types)
+    if not types or "build-cache" in types:
+        records = await backends.builder.usage()
+        document = {**document, "BuildCache": [msgspec.to_builtins(record) for record in records]}
+    await request.answer_json(adapt_usage(document, request.version))
 
 
 async def auth(backends: Backends, request: Request) -> None:

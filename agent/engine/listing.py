@@ -131,8 +131,9 @@ def _ports(ctx: Context, container: Container) -> list[dict[str, Any]]:
 async def _with_size(ctx: Context, document: dict[str, Any], container: Container) -> dict[str, Any]:
     """The entry with its sizes, which come after the ports; an empty writable layer is left out."""
     writable = await ctx.images.writable_size_bytes(container.id)
+    image_id = container.record.image_id  # "" after a RUN straight on FROM scratch
     try:
-        image = ctx.images.resolve(container.record.image_id).size_bytes
+        image = ctx.images.resolve(image_id).size_bytes if image_id else 0
     except NotFound:
         image = 0
     sized: dict[str, Any] = {}
