@@ -15,7 +15,7 @@ import msgspec
 from agent.config import Config
 from agent.host import failpoints
 from agent.network import definition as definitions
-from agent.network import firewall, nftables
+from agent.network import firewall, ipam, nftables
 from agent.network.definition import BridgeOptions, Definition
 from agent.network.firewall import BridgeRules
 from agent.network.kernel import Kernel
@@ -58,10 +58,34 @@ class Bridges:
         self._lock = asyncio.Lock()
 
     async def ensure_predefined(self) -> None:
-        """Make `none`, `host` and the default bridge known when they are not."""
+        """Make `none`, `host` and the default bridge known when they are not; follow a changed `bridge_subnet` unless
+        containers are on the bridge."""
         async with self._lock:
+            default = self._networks.by_name("bridge")
+            if default is not None and self._moved(default):
+                if self._in_use(default.id):
+                    _log.warning("bridge.subnet_kept subnet=%s reason=containers_on_it", default.subnet4)
+                else:
+                    await self._worker.run(self._kernel.remove_links, [default.link])
+                    await self._networks.forget(default)
             for proposal in self._networks.predefined(self._config.bridge_subnet):
                 await self._networks.keep(await self._settle(proposal))
+
+    def _moved(self, default: Definition) -> bool:
+        wanted = self._config.bridge_subnet
+        return bool(wanted) and str(ipam.parse_subnet(wanted)) != default.subnet4
+
+    def overlaps(self) -> list[tuple[str, str, str]]:
+        """(network, its subnet, the host's route) of every network that hides, or is hidden by, something the host
+        reaches elsewhere. Runs on the worker thread."""
+        found: list[tuple[str, str, str]] = []
+        for definition in self.all():
+            for text in filter(None, (definition.subnet4, definition.subnet6)):
+                subnet = ipam.parse_subnet(text)
+                for route in self._kernel.host_subnets(beside=definition.link):
+                    if subnet and route.version == subnet.version and route.overlaps(subnet):
+                        found.append((definition.spec.name, text, str(route)))
+        return found
 
     def bring_up(self) -> list[tuple[str, str]]:
         """Bring every kept bridge to what it shall be; return (network, reason) of those that cannot be. Runs on the

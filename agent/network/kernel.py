@@ -151,9 +151,11 @@ class Kernel:
         _write_sysctl("ipv6/conf/default/forwarding", "1")
         _write_sysctl("ipv6/conf/all/forwarding", "1")
 
-    def host_subnets(self) -> list[Subnet]:
-        """Subnets the host has routes to."""
-        return links.routed_subnets(self._worker.route())
+    def host_subnets(self, *, beside: str = "") -> list[Subnet]:
+        """Subnets the host has routes to, but for those by the link `beside`."""
+        route = self._worker.route()
+        known = links.find_link(route, beside) if beside else None
+        return links.routed_subnets(route, except_links=frozenset((known.index,) if known else ()))
 
     # sandboxes
 

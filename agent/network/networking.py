@@ -94,9 +94,9 @@ class LinuxNetworking:
         self._started = True
 
     def _examine(self) -> list[Finding]:
-        return report.examine(
-            self._worker.nft(), link_prefix=self._config.link_prefix, own_table=self._config.nft_table
-        )
+        overlaps = [report.overlap(*item) for item in self._bridges.overlaps()]
+        prefix, table = self._config.link_prefix, self._config.nft_table
+        return [*overlaps, *report.examine(self._worker.nft(), link_prefix=prefix, own_table=table)]
 
     def _restore_sandboxes(self) -> None:
         """Take up what an earlier agent left: addresses, ports. Files whose namespace is gone are dropped."""

@@ -16,7 +16,7 @@ from agent.host.findings import Finding
 from agent.network.nftables import Nftables, NftError
 from agent.ports.network import PortBinding
 
-__all__ = ["examine", "lost_ports", "unusable_network"]
+__all__ = ["examine", "lost_ports", "overlap", "unusable_network"]
 
 _SYSCTL: Final = Path("/proc/sys/net")
 _LOW_CONNTRACK: Final = 0.9
@@ -142,6 +142,17 @@ def lost_ports(bindings: Sequence[PortBinding]) -> Iterator[Finding]:
             detail=f"it is published at {binding.host_ip}; the container gets what comes from outside",
             next="stop the other program, then restart the container",
         )
+
+
+def overlap(name: str, subnet: str, route: str) -> Finding:
+    """A network's subnet is also somewhere else."""
+    return Finding(
+        code="network-overlap",
+        severity="warning",
+        title=f"Network {name} ({subnet}) overlaps a route of the host to {route}",
+        detail="one of the two is not reached by the host and its containers",
+        next="make the network anew with another --subnet (the default bridge: start the agent with --bridge-subnet)",
+    )
 
 
 def unusable_network(name: str, reason: str) -> Finding:

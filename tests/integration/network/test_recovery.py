@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from agent.host import namespaces
 from agent.network import dns
 from agent.ports.network import EndpointSpec, NetworkSpec, PortRequest
-from tests.integration.network.lab import HOST, Lab, run
+from tests.integration.network.lab import HOST, OUTSIDE, Lab, run
 from tests.integration.network.test_names import answers, ask
 
 pytestmark = pytest.mark.root
@@ -149,3 +150,24 @@ async def test_a_bridge_that_was_there_before_is_used_and_stays(lab: Lab) -> Non
         await lab.networking.close_sandbox(endpoint.container_id)
     await lab.networking.remove_network(network.id)
     assert "mine0" in links()
+
+
+async def test_the_default_bridge_follows_its_configuration_when_nobody_is_on_it(lab: Lab) -> None:
+    box = await lab.container("box")
+    lab.config = dataclasses.replace(lab.config, bridge_subnet="10.250.0.9/24")
+    await lab.restart()
+    assert lab.networking.get_network("bridge").spec.pools[0].subnet == "172.17.0.0/16"
+    await lab.networking.recover([])
+    await lab.restart()
+    assert lab.networking.get_network("bridge").spec.pools[0].subnet == "10.250.0.0/24"
+    again = await lab.container("again")
+    assert (again.gateway, again.ipv4_address) == ("10.250.0.9", "10.250.0.1")
+    assert box.container_id != again.container_id
+
+
+async def test_a_route_that_came_later_is_told(lab: Lab) -> None:
+    assert "network-overlap" not in {finding["code"] for finding in lab.networking.findings()}
+    run("ip", "route", "add", "172.17.5.0/24", "via", OUTSIDE)
+    await lab.restart()
+    found = next(item for item in lab.networking.findings() if item["code"] == "network-overlap")
+    assert found["title"] == "Network bridge (172.17.0.0/16) overlaps a route of the host to 172.17.5.0/24"
