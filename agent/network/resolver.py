@@ -29,8 +29,12 @@ _log = logging.getLogger(__name__)
 
 _ADDRESS: Final = resolv_conf.RESOLVER_ADDRESS
 _FORWARDS: Final = 1024
+_FORWARDS_EACH: Final = 256
 _STREAMS: Final = 32
 _STREAM_IDLE_S: Final = 10.0
+# A container that floods its name server is read no faster than this; the rest waits in, or falls out of, its socket.
+_WINDOW_S: Final = 0.1
+_QUESTIONS_EACH_WINDOW: Final = 500
 
 
 def _bind(port: int) -> tuple[socket.socket, socket.socket]:
@@ -173,15 +177,20 @@ class _NameServer:
         self._streams = streams
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_streams = 0
+        self._loop = asyncio.get_running_loop()
+        self._window_end = 0.0
+        self._questions = 0
+        self._pause: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._datagrams, self._on_datagrams)
-        loop.add_reader(self._streams, self._on_streams)
+        self._loop.add_reader(self._datagrams, self._on_datagrams)
+        self._loop.add_reader(self._streams, self._on_streams)
 
     async def close(self) -> None:
         """Close both sockets and end what is being asked."""
-        loop = asyncio.get_running_loop()
+        if self._pause is not None:
+            self._pause.cancel()
+        loop = self._loop
         for held in (self._datagrams, self._streams):
             loop.remove_reader(held)
             held.close()
@@ -194,17 +203,36 @@ class _NameServer:
         self._tasks.add(work)
         work.add_done_callback(self._tasks.discard)
 
+    def _too_many(self) -> bool:
+        """Whether this window's questions are used up; then reading stops until it ends."""
+        now = self._loop.time()
+        if now >= self._window_end:
+            self._window_end, self._questions = now + _WINDOW_S, 0
+        if self._questions < _QUESTIONS_EACH_WINDOW:
+            return False
+        self._loop.remove_reader(self._datagrams)
+        self._pause = self._loop.call_at(self._window_end, self._resume)
+        return True
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._datagrams, self._on_datagrams)
+
     def _on_datagrams(self) -> None:
         with contextlib.suppress(OSError):
             for _ in range(64):
+                if self._too_many():
+                    return
+                self._questions += 1
                 message, client = self._datagrams.recvfrom(4096)
                 query = dns.parse(message)
                 if query is None:
                     continue
                 answer = self._resolvers.answer(query, self._sandbox)
+                if answer is None and len(self._tasks) >= _FORWARDS_EACH:
+                    answer = dns.failure(query, dns.REFUSED)
                 if answer is None:
-                    loop = asyncio.get_running_loop()
-                    self._start(loop.create_task(self._forward_datagram(message, query, client)))
+                    self._start(self._loop.create_task(self._forward_datagram(message, query, client)))
                 else:
                     self._datagrams.sendto(dns.truncated(query, answer), client)
 
@@ -222,7 +250,7 @@ class _NameServer:
                     continue
                 connection.setblocking(False)
                 self._open_streams += 1
-                self._start(asyncio.get_running_loop().create_task(self._serve_stream(connection)))
+                self._start(self._loop.create_task(self._serve_stream(connection)))
 
     async def _serve_stream(self, connection: socket.socket) -> None:
         """Questions of one connection, one after another, each with its length before it (RFC 7766)."""

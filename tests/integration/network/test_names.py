@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.network import dns
+from agent.network import dns, resolver
+from agent.network import upstream as forwarding
 from agent.ports.network import Endpoint, EndpointSpec, NetworkSpec
 from tests.integration.network.lab import OUTSIDE, Lab
 
@@ -135,7 +136,8 @@ async def test_a_name_is_gone_with_its_container(lab: Lab) -> None:
     assert answers(await ask(lab, asker, "web")) == [again.ipv4_address]
 
 
-async def test_other_names_are_asked_for_outside(lab: Lab) -> None:
+async def test_other_names_are_asked_for_outside(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "TIMEOUT_S", 0.5)
     network = await lab.networking.create_network(NetworkSpec(name="front"))
     box = await lab.container("box", network.id)
     lab.networking._sandboxes[box.container_id].dns = ("192.0.2.77", OUTSIDE)  # the first is dead
@@ -173,3 +175,36 @@ async def test_resolv_conf_follows_the_networks(lab: Lab) -> None:
     await lab.networking.connect(box.container_id, "box", network.id, EndpointSpec())
     assert "nameserver 127.0.0.11\n" in lab.networking.resolv_conf(box.container_id)
     assert answers(await ask(lab, box, "box"))
+
+
+async def test_a_flood_of_questions_is_read_in_portions_and_answered(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_QUESTIONS_EACH_WINDOW", 1)
+    monkeypatch.setattr(resolver, "_WINDOW_S", 0.02)
+    network = await lab.networking.create_network(NetworkSpec(name="front"))
+    box = await lab.container("box", network.id)
+    client = await lab.made_in(lab.netns(box), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    client.setblocking(False)
+    client.connect(("127.0.0.11", 53))
+    with client:
+        for number in range(5):
+            client.send(question("box", number=number))
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            got = [await loop.sock_recv(client, 512) for _ in range(5)]
+    assert [int.from_bytes(message[:2]) for message in got] == list(range(5))
+
+
+async def test_a_container_cannot_use_up_all_forwarding(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_FORWARDS_EACH", 1)
+    network = await lab.networking.create_network(NetworkSpec(name="front"))
+    box = await lab.container("box", network.id)
+    lab.networking._sandboxes[box.container_id].dns = (OUTSIDE,)
+    silent = await lab.made_in(lab.outside, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    silent.bind((OUTSIDE, 53))  # takes questions, never answers
+    with silent:
+        waiting = asyncio.create_task(ask(lab, box, "slow.example"))
+        await asyncio.to_thread(silent.recv, 512)
+        assert dns.rcode(await ask(lab, box, "other.example")) == dns.REFUSED
+        assert answers(await ask(lab, box, "box")) == [box.ipv4_address]
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
