@@ -16,9 +16,12 @@ from wire.errors import Conflict, Invalid, NotFound
 if TYPE_CHECKING:
     from agent.ports.storage import Store
 
-__all__ = ["TABLE", "Container", "Containers", "PendingAttachment"]
+__all__ = ["TABLE", "UNFINISHED", "Container", "Containers", "PendingAttachment"]
 
 TABLE = "engine.containers"
+
+UNFINISHED = "engine.unfinished"
+"""Creates under way: container id → names of the anonymous volumes that go when no row of the container follows."""
 
 Outcome = tuple[ExitStatus, str]
 """How a wait ends: the exit status and, when removal failed, why."""
@@ -200,6 +203,25 @@ class Containers:
         """Write its row; await to know that it is durable. Drops what was rendered from the old state."""
         container.cache.clear()
         return self._store.transaction((Put(TABLE, container.id, self._encoder.encode(container.record)),))
+
+    def note_unfinished(self, container: Container, volumes: list[str]) -> None:
+        """Remember, ahead of making them, what a create that is cut off leaves."""
+        _ = self._store.table(UNFINISHED).put(container.id, self._encoder.encode(volumes))
+
+    def unfinished(self) -> list[tuple[str, list[str]]]:
+        """Creates that an earlier agent did not finish."""
+        rows = self._store.table(UNFINISHED).items()
+        return [(key, msgspec.json.decode(row, type=list[str])) for key, row in rows]
+
+    def forget_unfinished(self, container_id: str) -> None:
+        if container_id in self._store.table(UNFINISHED):
+            _ = self._store.table(UNFINISHED).delete(container_id)
+
+    def save_new(self, container: Container) -> Awaitable[None]:
+        """Write the first row; with it the create is finished."""
+        container.cache.clear()
+        row = Put(TABLE, container.id, self._encoder.encode(container.record))
+        return self._store.transaction((row, Delete(UNFINISHED, container.id)))
 
     def erase(self, container: Container) -> Awaitable[None]:
         return self._store.transaction((Delete(TABLE, container.id),))

@@ -79,7 +79,7 @@ async def create(
         await _materialise(ctx, container, image)
         failpoints.hit("create.before_row")
         ctx.containers.add(container)
-        await ctx.containers.save(container)
+        await ctx.containers.save_new(container)
     except BaseException:
         await _undo(ctx, container)
         raise
@@ -100,7 +100,7 @@ async def _materialise(ctx: Context, container: Container, image: Image | None) 
                 MountPoint(type="volume", target=os.path.normpath(target), anonymous=True, from_image=True)
             )
     if record.mounts:
-        await ensure_volumes(ctx, record)
+        await ensure_volumes(ctx, container)
         failpoints.hit("create.after_volumes")
     await prepare_root(ctx, record)
 
@@ -115,6 +115,7 @@ async def _undo(ctx: Context, container: Container) -> None:
         if point.type == "volume" and point.anonymous and point.name:
             with suppress(NotFound):
                 await ctx.volumes.remove(point.name, force=True)
+    ctx.containers.forget_unfinished(container.id)
     with suppress(OSError):
         os.rmdir(ctx.config.container(container.id))
 

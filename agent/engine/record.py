@@ -128,5 +128,5 @@ class Record(Struct, kw_only=True):
     stopped_by_user: bool = False
     started_once: bool = False
     boot_id: str = ""  # of the boot in which it last ran
-    resolv_conf: str = ""
+    volumes_too: bool = False  # said by a removal that is under way: its anonymous volumes go as well
     operation: str = ""  # key of the create that made it

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 
 from agent.engine import health
@@ -46,12 +47,31 @@ async def recover(ctx: Context) -> None:
     await ctx.images.recover(kept)
     await ctx.networking.recover([container.id for container in running])
     await ctx.volumes.recover(_volume_users(running))
+    await _drop_unfinished(ctx)
+    _sweep_directories(ctx)
     for container in running:
         await _resume(ctx, container)
     for container in ended:
         await _settle_ended(ctx, container)
     for container in ctx.containers:
         await _finish(ctx, container)
+
+
+async def _drop_unfinished(ctx: Context) -> None:
+    """Volumes of creates that were cut off before their row."""
+    for container_id, names in ctx.containers.unfinished():
+        if ctx.containers.find(container_id) is None:
+            for name in names:
+                await ctx.volumes.remove(name, force=True)
+        ctx.containers.forget_unfinished(container_id)
+
+
+def _sweep_directories(ctx: Context) -> None:
+    """Directories of containers that have no row: a create was cut off before it, or a removal after it."""
+    for parent in (ctx.config.containers, ctx.config.bundles):
+        for directory in parent.iterdir() if parent.is_dir() else ():
+            if ctx.containers.find(directory.name) is None:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 async def _take_up(ctx: Context, container: Container) -> bool:
@@ -125,7 +145,7 @@ async def _finish(ctx: Context, container: Container) -> None:
     status = record.state.status
     if status == "removing":
         await release(ctx, container)
-        await finish_removal(ctx, container, volumes=record.host.auto_remove)
+        await finish_removal(ctx, container)
     elif status == "restarting" and container.restart_timer is None:
         _ = ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
     elif status == "exited" and record.host.auto_remove and record.started_once:

@@ -88,11 +88,12 @@ async def auto_remove(ctx: Context, container: Container) -> None:
 async def _remove(ctx: Context, container: Container, *, volumes: bool) -> None:
     state = container.record.state
     state.status = "removing"
+    container.record.volumes_too = volumes
     container.cancel_restart()
     saved = ctx.containers.save(container)
     failpoints.hit("rm.after_journal")
     try:
-        await finish_removal(ctx, container, volumes=volumes)
+        await finish_removal(ctx, container)
     except Exception as error:
         state.status, state.dead = "dead", True
         state.error = str(error)
@@ -103,7 +104,7 @@ async def _remove(ctx: Context, container: Container, *, volumes: bool) -> None:
         raise
 
 
-async def finish_removal(ctx: Context, container: Container, *, volumes: bool) -> None:
+async def finish_removal(ctx: Context, container: Container) -> None:
     """Delete what is left of a container marked `removing`; also after a restart. Every part is safe to repeat."""
     record = container.record
     drop_attachments(container)
@@ -115,18 +116,18 @@ async def finish_removal(ctx: Context, container: Container, *, volumes: bool) -
     shutil.rmtree(ctx.config.bundle(container.id), ignore_errors=True)
     failpoints.hit("rm.after_files")
     ctx.execs.forget(container.exec_ids)
+    if record.volumes_too:
+        await _remove_anonymous(ctx, container)
     ctx.containers.discard(container)
     await ctx.containers.erase(container)
     failpoints.hit("rm.after_row")
-    if volumes:
-        await _remove_anonymous(ctx, container)
     ctx.events.publish("container", "destroy", container.id, container.attributes())
     container.tell_removed()
 
 
 async def _remove_anonymous(ctx: Context, container: Container) -> None:
     for point in container.record.mounts:
-        if point.type == "volume" and point.anonymous and not users_of(ctx, point.name):
+        if point.type == "volume" and point.anonymous and users_of(ctx, point.name) in ([], [container.id]):
             try:
                 driver = ctx.volumes.get(point.name).driver
                 await ctx.volumes.remove(point.name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agent.engine.container import Container
 from agent.engine.context import Context
+from agent.engine.names import random_id
 from agent.engine.record import MountPoint, Record
 from agent.host.paths import open_in_root, open_root
 from wire.errors import Internal, NotFound
@@ -15,22 +17,29 @@ __all__ = ["ensure_volumes", "mount_volumes", "prepare_root", "unmount_volumes",
 ANONYMOUS = {"com.docker.volume.anonymous": ""}
 
 
-async def ensure_volumes(ctx: Context, record: Record) -> None:
-    """Make every volume the container names, and its anonymous ones; tells `create` of the new ones."""
+async def ensure_volumes(ctx: Context, container: Container) -> None:
+    """Make every volume the container names, and its anonymous ones, noted before; tells `create` of the new ones."""
+    record = container.record
+    made = [point for point in record.mounts if point.type == "volume" and not point.name]
+    for point in made:
+        point.name = random_id()
+    if made:
+        ctx.containers.note_unfinished(container, [point.name for point in made])
     options = {mount.target: mount for mount in record.host.mounts or () if record.host.mounts}
     for point in record.mounts:
-        if point.type != "volume" or (point.name and point.source):
+        if point.type != "volume":
             continue
         asked = options.get(point.target)
         wanted = asked.volume_options if asked else None
         labels = dict(wanted.labels or {}) if wanted else {}
         driver = (wanted.driver_config if wanted else None) or None
-        existed = bool(point.name) and _exists(ctx, point.name)
+        existed = _exists(ctx, point.name)
         volume = await ctx.volumes.create(
-            point.name or None,
+            point.name,
             driver=point.driver or "local",
             options=(driver.options if driver else None) or {},
             labels=labels or None,
+            anonymous=point in made,
         )
         point.name, point.driver = volume.name, volume.driver
         if not existed:

@@ -33,9 +33,11 @@ class Volumes(Protocol):
         driver: str = "local",
         options: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        anonymous: bool = False,
     ) -> Volume:
         """Create, or return unchanged the one that exists under this name, whatever its labels and options (as Docker
-        does). Without a name: anonymous, 64 hex, label `com.docker.volume.anonymous`.
+        does). Without a name, or with `anonymous` under a name the caller has noted before: anonymous (64 hex, label
+        `com.docker.volume.anonymous`).
 
         Invalid, NotFound (driver) with Docker's `create NAME: …` texts."""
         ...

@@ -99,8 +99,9 @@ class LocalVolumes:
         driver: str = "local",
         options: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        anonymous: bool = False,
     ) -> Volume:
-        anonymous = not name
+        anonymous = anonymous or not name
         name = name or secrets.token_hex(32)
         volume_options.check_driver(name, driver)
         if name in self._records:
