@@ -26,7 +26,7 @@ __all__ = ["HostNews", "HostObjects", "HostSnapshot", "observe"]
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0
-BATCH_WAIT_S = 0.02
+BATCH_WAIT_S = 0.1  # a `docker run --rm` is a handful of events: told as one
 BATCH_LIMIT = 200
 SILENCE_LIMIT_S = 20.0  # the agent writes a heartbeat every 5 s
 REPORT_EVERY_S = 10.0
@@ -101,12 +101,20 @@ async def _follow(link: Link) -> None:
                 sequence += 1
             await _add_details(link, [line["container"] for line in numbered if line.get("container")])
             await in_thread(bus.publish, HostNews(link.host_id, numbered))
-            for kind in {str(line["event"].get("Type")) for line in numbered} & _LISTS.keys():
+            for kind in {kind for line in numbered if (kind := _changed_list(line["event"]))}:
                 await _refresh(link, kind)
             facts = next((line["facts"] for line in reversed(lines) if line.get("facts")), None)
             if facts is not None and loop.time() - reported_at > REPORT_EVERY_S:
                 reported_at = loop.time()
                 await in_thread(_report, link.host_id, {"facts": facts})
+
+
+def _changed_list(event: dict[str, Any]) -> str | None:
+    """Return the kind whose list `event` changes; None for containers and for what is only use (connect, mount)."""
+    kind = str(event.get("Type"))
+    if kind not in _LISTS or event.get("Action") in ("connect", "disconnect", "mount", "unmount"):
+        return None
+    return kind
 
 
 async def _add_details(link: Link, containers: list[dict[str, Any]]) -> None:

@@ -21,7 +21,7 @@ from controlplane.workloads.parsing import (
 
 __all__ = ["apply_news", "replace_all", "replace_objects"]
 
-KEEP_EVENTS = 2000
+KEEP_EVENTS, TRIM_EVERY = 2000, 100
 M = TypeVar("M", bound=models.Model)
 _OBJECTS: dict[str, tuple[type[models.Model], str, str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "image": (Image, "image_id", "Id", image_columns),
@@ -81,8 +81,10 @@ def apply_news(host_id: uuid.UUID, lines: Sequence[dict[str, Any]]) -> None:
                 ],
                 ignore_conflicts=True,
             )
-            EngineEvent.objects.filter(host_id=host_id, sequence__lte=int(fresh[-1]["seq"]) - KEEP_EVENTS).delete()
-            mirror.sequence = int(fresh[-1]["seq"])
+            last = int(fresh[-1]["seq"])
+            if last // TRIM_EVERY != mirror.sequence // TRIM_EVERY:
+                EngineEvent.objects.filter(host_id=host_id, sequence__lte=last - KEEP_EVENTS).delete()
+            mirror.sequence = last
         mirror.as_of = now()
         mirror.save(update_fields=["sequence", "as_of"])
     for container_id in changed:
