@@ -20,7 +20,7 @@ from controlplane.jobs.execution import leases, worker_name
 from controlplane.jobs.models import Job
 from controlplane.jobs.waiting import waiter
 from controlplane.kernel.database import in_thread
-from controlplane.workloads.selectors import find_container
+from controlplane.workloads.selectors import find_container_name
 from wire.engine.shape import decode, encode
 from wire.errors import Cancelled, Internal, MooringError
 from wire.httpstatus import error_for_status
@@ -105,9 +105,9 @@ def _named(target: Target) -> Target:
     """Return `target` with the container's full id and its name where the mirror knows them."""
     if target.type != "container" or target.host_id is None or not target.id:
         return target
-    row = find_container(target.host_id, target.id)
-    if row is not None:
-        return dataclasses.replace(target, id=row.container_id, name=row.name)
+    found = find_container_name(target.host_id, target.id)
+    if found is not None:
+        return dataclasses.replace(target, id=found[0], name=found[1])
     return dataclasses.replace(target, name=target.id[:12] if len(target.id) == 64 else target.id)
 
 

@@ -12,7 +12,8 @@ from controlplane.workloads.models import Container, EngineEvent, Image, Network
 from wire.errors import Invalid, NotFound
 
 __all__ = [
-    "container_counts", "facet", "find_container", "get_container", "list_containers", "list_events", "list_images",
+    "container_counts", "facet", "find_container",
+    "find_container_name", "get_container", "list_containers", "list_events", "list_images",
     "list_networks", "list_volumes",
 ]  # fmt: skip
 
@@ -107,6 +108,19 @@ def find_container(host_id: uuid.UUID, ref: str) -> Container | None:
         return exact
     found = list(rows.filter(container_id__startswith=ref)[:2])
     return found[0] if len(found) == 1 else None
+
+
+def find_container_name(host_id: uuid.UUID, ref: str) -> tuple[str, str] | None:
+    """Return (full id, name) for what a client typed, in one narrow query; None when the mirror has no single match."""
+    rows = Container.objects.filter(host_id=host_id)
+    if len(ref) == 64:
+        rows = rows.filter(container_id=ref)
+    else:
+        prefix = Q(container_id__startswith=ref) if len(ref) >= 4 else Q()
+        rows = rows.filter(Q(name=ref.lstrip("/")) | prefix) if prefix else rows.filter(name=ref.lstrip("/"))
+    found = list(rows.values_list("container_id", "name")[:2])
+    exact = [row for row in found if ref.lstrip("/") == row[1]]
+    return exact[0] if exact else found[0] if len(found) == 1 else None
 
 
 def get_container(host_id: uuid.UUID, ref: str) -> Container:

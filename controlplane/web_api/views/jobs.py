@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.accounts.access import Action, Target
+from controlplane.accounts.actor import Principal
 from controlplane.audit.actions import authorise_and_record
 from controlplane.audit.selectors import list_entries
 from controlplane.jobs.actions import cancel, retry
@@ -161,6 +162,9 @@ class HealthView(ApiView):
 
     @extend_schema(operation_id="health_get", responses=HealthSerializer)
     def get(self, request: Request) -> Response:
-        """Return 200 when every part is well, else 503; the parts are named either way."""
+        """Return 200 when every part is well, else 503; the parts are named either way, their details to users only."""
         report = health_report()
+        if self.actor.principal is Principal.ANONYMOUS:
+            for part in report["components"].values():
+                part["detail"] = ""
         return Response(report, status=200 if report["ok"] else 503)
