@@ -83,6 +83,7 @@ class LogsConsumer(StreamConsumer):
             self._credit.clear()
         await self._credit.wait()
         for line in lines:
+            line["l"] = str(line["l"]).removesuffix("\n").removesuffix("\r")
             if stamped:
                 line["t"] = rfc3339_nano(int(line["t"]))
             else:

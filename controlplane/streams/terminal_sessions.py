@@ -48,6 +48,7 @@ class TerminalSession:
         self._taken = 0  # position up to which a viewer has taken
         self._changed = asyncio.Condition()
         self._answer: Answer | None = None
+        self._ready = asyncio.Event()  # the program runs, or never will
         self._exec_id = ""
         self.viewer = 0
         self.ended: dict[str, Any] | None = None
@@ -93,13 +94,17 @@ class TerminalSession:
         return self._base + len(self._buffer)
 
     async def write(self, data: bytes) -> None:
-        """Send what was typed."""
+        """Send what was typed; what is typed before the program runs waits for it."""
+        await self._ready.wait()
         if self._answer is not None:
             with contextlib.suppress(StreamReset, SessionClosed):
                 await self._answer.stream.write(data)
 
     async def resize(self, rows: int, cols: int) -> None:
-        """Tell the program its window's size."""
+        """Tell the program its window's size, or keep it for when the program runs."""
+        self._params |= {"rows": rows, "cols": cols}
+        if self._answer is None:
+            return
         what = f"/exec/{self._exec_id}" if self._exec_id else f"/containers/{self._container}"
         with contextlib.suppress(MooringError):
             await client().request(self._host_id, "POST", f"{API}{what}/resize?{urlencode({'h': rows, 'w': cols})}")
@@ -123,6 +128,8 @@ class TerminalSession:
             logger.exception("terminal.failed")
             self.ended = {"type": "error", "message": "internal error"}
         finally:
+            self._answer = None
+            self._ready.set()
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             async with self._changed:
@@ -146,6 +153,7 @@ class TerminalSession:
             if answer.status != 101:
                 raise error_for_status(answer.status, _message(await answer.read(64 * 1024)))
             self._answer = answer
+            self._ready.set()
             decoder = Decoder() if "multiplexed" in (answer.find_header("content-type") or "") else None
             await self.resize(self._params["rows"], self._params["cols"])
             async for chunk in answer.chunks():
