@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
 
-from agent.engine.clock import parse_timestamp
+from agent.engine.clock import now_ns, parse_timestamp
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.ports.logs import LogQuery
 from wire.errors import Invalid, Unsupported
 
 __all__ = ["log_lines", "logs", "parse_tail"]
+
+_SETTLE_S: Final = 0.1
 
 
 def parse_tail(text: str) -> int | None:
@@ -23,6 +28,18 @@ def _require_log(container: Container) -> None:
         raise Unsupported("configured logging driver does not support reading")
 
 
+async def _settle(container: Container) -> None:
+    """Give a container that has only just started the time Docker's slower start gives it.
+
+    Clients start a short command and read its log at once, without waiting for its end.
+    """
+    left_s = _SETTLE_S - (now_ns() - container.record.state.started_at_ns) / 1e9
+    if container.running and left_s > 0:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await container.ended.wait()
+
+
 async def logs(
     ctx: Context, ref: str, *, stdout: bool, stderr: bool, follow: bool = False, since: str = "", until: str = "",
     timestamps: bool = False, details: bool = False, tail: str = "all", coalesce: bool = False,
@@ -32,6 +49,8 @@ async def logs(
     if not (stdout or stderr):
         raise Invalid("Bad parameters: you must choose at least one stream")
     _require_log(container)
+    if not follow and until == "":
+        await _settle(container)
     query = LogQuery(
         stdout=stdout,
         stderr=stderr,
