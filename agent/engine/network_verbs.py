@@ -150,9 +150,9 @@ async def network_create(ctx: Context, body: NetworkCreateRequest) -> dict[str, 
         ipam_options=ipam.options if ipam else None,
         pools=tuple(
             IpamPool(
-                subnet=item.subnet or "",
-                ip_range=item.ip_range or "",
-                gateway=item.gateway or "",
+                subnet=item.subnet,
+                ip_range=item.ip_range,
+                gateway=item.gateway,
                 aux_addresses=item.auxiliary_addresses or {},
             )
             for item in (ipam.config if ipam else None) or ()

@@ -249,7 +249,7 @@ class Kernel:
             if default is not None:
                 link = links.find_link(inside, default[0])
                 if link is not None:
-                    wanted.append(links.add_route(version, link.index, gateway=default[1]))
+                    wanted.append(links.add_default_route(version, link.index, gateway=default[1]))
         if wanted:
             inside.request(*wanted)
 

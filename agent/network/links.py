@@ -28,13 +28,13 @@ from agent.network.netlink import (
 )
 
 __all__ = [
-    "Link", "add_address", "add_bridge", "add_macvlan", "add_route", "add_veth", "delete_link", "delete_route",
-    "find_link", "iter_links", "local_addresses", "loopback_up", "routed_subnets", "set_link", "set_port",
+    "Link", "add_address", "add_bridge", "add_default_route", "add_macvlan", "add_veth", "delete_link", "find_link",
+    "iter_links", "local_addresses", "loopback_up", "routed_subnets", "set_link", "set_port",
 ]  # fmt: skip
 
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _GETADDR = 20, 22
-_NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+_NEWROUTE, _GETROUTE = 24, 26
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_TXQLEN = 1, 3, 4, 5, 10, 13
 _IFLA_PROTINFO, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 12, 18, 20, 28
@@ -48,7 +48,7 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _IFA_F_NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
 _RT_TABLE_MAIN, _RTPROT_BOOT, _RTN_UNICAST = 254, 3, 1
-_SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
+_SCOPE_UNIVERSE = 0
 
 _IFF_UP: Final = 1
 _IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
@@ -185,26 +185,11 @@ def add_address(index: int, address: str, prefix_len: int) -> Message:
     return Message(_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, f"add address {address}/{prefix_len}")
 
 
-def _route(kind: int, flags: int, version: int, index: int, gateway: str, destination: Subnet | None) -> Message:
-    prefix = destination.prefixlen if destination else 0
-    scope = _SCOPE_UNIVERSE if gateway or version == 6 else _SCOPE_LINK
-    payload = _RTMSG.pack(_family(version), prefix, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, scope, _RTN_UNICAST, 0)
-    if destination:
-        payload += attribute(_RTA_DST, destination.network_address.packed)
-    if gateway:
-        payload += attribute(_RTA_GATEWAY, _packed(gateway))
-    payload += _u32(_RTA_OIF, index)
-    return Message(kind, flags, payload, f"route {destination or 'default'} via {gateway or index}")
-
-
-def add_route(version: int, index: int, *, gateway: str = "", destination: Subnet | None = None) -> Message:
-    """Set a route (default without `destination`), replacing one to the same place."""
-    return _route(_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, version, index, gateway, destination)
-
-
-def delete_route(version: int, index: int, *, gateway: str = "", destination: Subnet | None = None) -> Message:
-    """Remove a route; ESRCH when there is none."""
-    return _route(_DELROUTE, 0, version, index, gateway, destination)
+def add_default_route(version: int, index: int, *, gateway: str) -> Message:
+    """Set the default route, replacing another."""
+    payload = _RTMSG.pack(_family(version), 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, _SCOPE_UNIVERSE, _RTN_UNICAST, 0)
+    payload += attribute(_RTA_GATEWAY, _packed(gateway)) + _u32(_RTA_OIF, index)
+    return Message(_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload, f"default route via {gateway}")
 
 
 def _parse_link(payload: bytes) -> Link:

@@ -1,25 +1,25 @@
-"""Network shapes of the Engine API, in Docker's order of fields."""
+"""Network requests of the Engine API."""
 
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 
 from wire.engine.containers import EndpointSettings
 from wire.engine.shape import Shape
 
 __all__ = [
-    "ConfigReference", "EndpointResource", "Ipam", "IpamConfig", "NetworkConnectRequest", "NetworkCreateRequest",
-    "NetworkCreateResponse", "NetworkDisconnectRequest", "NetworkPruneReport", "NetworkResource",
+    "ConfigReference", "Ipam", "IpamConfig", "NetworkConnectRequest", "NetworkCreateRequest",
+    "NetworkDisconnectRequest",
 ]  # fmt: skip
 
 
 class IpamConfig(Shape):
-    """One subnet. What is empty is left out."""
+    """One subnet."""
 
-    subnet: str | UnsetType = UNSET
-    ip_range: str | UnsetType = field(default=UNSET, name="IPRange")
-    gateway: str | UnsetType = UNSET
-    auxiliary_addresses: dict[str, str] | UnsetType | None = UNSET
+    subnet: str = ""
+    ip_range: str = field(default="", name="IPRange")
+    gateway: str = ""
+    auxiliary_addresses: dict[str, str] | None = None
 
 
 class Ipam(Shape):
@@ -51,11 +51,6 @@ class NetworkCreateRequest(Shape):
     labels: dict[str, str] | None = None
 
 
-class NetworkCreateResponse(Shape):
-    id: str
-    warning: str = ""
-
-
 class NetworkConnectRequest(Shape):
     """`POST /networks/{id}/connect`."""
 
@@ -68,37 +63,3 @@ class NetworkDisconnectRequest(Shape):
 
     container: str = ""
     force: bool = False
-
-
-class EndpointResource(Shape):
-    """A container as its network's inspect shows it; addresses carry their prefix length."""
-
-    name: str
-    endpoint_id: str = field(name="EndpointID")
-    mac_address: str
-    ipv4_address: str = field(name="IPv4Address")
-    ipv6_address: str = field(name="IPv6Address")
-
-
-class NetworkResource(Shape):
-    """`GET /networks` and `GET /networks/{id}`; the list leaves `containers` empty."""
-
-    name: str
-    id: str
-    created: str
-    scope: str = "local"
-    driver: str = "bridge"
-    enable_ipv6: bool = field(default=False, name="EnableIPv6")
-    ipam: Ipam = field(default_factory=Ipam, name="IPAM")
-    internal: bool = False
-    attachable: bool = False
-    ingress: bool = False
-    config_from: ConfigReference = field(default_factory=ConfigReference)
-    config_only: bool = False
-    containers: dict[str, EndpointResource] = field(default_factory=dict)
-    options: dict[str, str] | None = field(default_factory=dict)
-    labels: dict[str, str] | None = field(default_factory=dict)
-
-
-class NetworkPruneReport(Shape):
-    networks_deleted: list[str] | None = None
