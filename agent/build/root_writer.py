@@ -217,10 +217,11 @@ class RootWriter:
             with tree.open_file(entry) as (source, offset):
                 _copy_bytes(source, offset, descriptor, entry.size)
             os.fchown(descriptor, *(ownership.owner or (entry.uid, entry.gid)))
-            for key, value in entry.xattrs.items():
-                with suppress(OSError):
-                    os.setxattr(descriptor, key, value)
-            os.fchmod(descriptor, entry.mode if ownership.mode is None else ownership.mode)
+            if ownership.owner is None:
+                for key, value in entry.xattrs.items():
+                    with suppress(OSError):
+                        os.setxattr(descriptor, key, value)
+            os.fchmod(descriptor, _file_mode(entry, ownership))
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(descriptor)
@@ -265,6 +266,16 @@ class RootWriter:
             shutil.rmtree(name, dir_fd=parent)
         else:
             os.unlink(name, dir_fd=parent)
+
+
+def _file_mode(entry: TreeEntry, ownership: Ownership) -> int:
+    """A file given to somebody loses what made it run as its owner, as `chown(2)` does to it in Docker: setuid, and
+    setgid where the group may execute it."""
+    if ownership.mode is not None:
+        return ownership.mode
+    if ownership.owner is None:
+        return entry.mode
+    return entry.mode & ~(0o6000 if entry.mode & 0o010 else 0o4000)
 
 
 def _copy_bytes(source: int, offset: int, target: int, count: int) -> None:

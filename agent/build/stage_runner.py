@@ -352,7 +352,7 @@ class StageRunner:
             try:
                 await container.create(
                     config.document(
-                        Cmd=words or None,
+                        Cmd=words or config.document()["Cmd"],  # `RUN []` runs what the image would
                         Entrypoint=[""],
                         Env=[*config.env, *allowed, *prepared.environment],
                         Healthcheck={"Test": ["NONE"]},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
+import tarfile
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -99,6 +101,18 @@ async def test_modes_owners_and_hard_links_survive_copying_between_stages(bench:
         "l 777 0 0 1 symbolic link\np 644 0 0 1 fifo\ns 4755 5 6 2 regular file\nt 4755 5 6 2 regular file\n" in shown
     )
     assert "w 1777 0 0 2 directory" in shown
+
+
+async def test_a_file_given_to_somebody_loses_its_setuid_bit(bench: Bench) -> None:
+    dockerfile = "FROM busybox\nCOPY a /a\nCOPY --chmod=4711 a /b\nRUN stat -c '%n %a' /a /b\n"
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for name, content, mode in (("Dockerfile", dockerfile.encode(), 0o644), ("a", b"", 0o4755)):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), mode
+            archive.addfile(info, io.BytesIO(content))
+    shown = [message.get("stream") async for message in bench.builder.build(BuildOptions(), pieces(context.getvalue()))]
+    assert "/a 755\n/b 4711\n" in shown
 
 
 async def test_copying_replaces_what_is_in_the_way(bench: Bench) -> None:
