@@ -13,7 +13,7 @@ from agent.logs.records import PREFIX_BYTES, TIME_BYTES, Message, parse_time
 
 __all__ = ["ConvertedBlocks", "json_lines"]
 
-_LIMIT_BYTES: Final = 16 << 20
+_LIMIT_BYTES: Final = 4 << 20
 _STREAM_LETTER: Final = 39
 _O: Final = ord("o")
 

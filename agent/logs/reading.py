@@ -22,7 +22,7 @@ from wire.errors import Invalid
 
 __all__ = ["BLOCK_BYTES", "Reading", "format_cursor"]
 
-BLOCK_BYTES: Final = 256 << 10
+BLOCK_BYTES: Final = 128 << 10
 _QUIET_S: Final = 0.01
 """Pause between two looks at a log that is being written to: bounds the wakes per second, and batches."""
 _LOOK_BACK_RECORDS: Final = 1024
