@@ -75,7 +75,8 @@ class FakeEngine:
             "Id": container["Id"], "Name": f"/{container['Name']}", "Created": "2026-01-01T00:00:00.000000000Z",
             "State": {"Status": container["State"], "ExitCode": container["ExitCode"], "StartedAt": started,
                       "Running": container["State"] == "running", "FinishedAt": "0001-01-01T00:00:00Z"},
-            "RestartCount": 0, "HostConfig": {"RestartPolicy": {"Name": "no"}}, "Config": container["Config"],
+            "RestartCount": 0, "HostConfig": {"RestartPolicy": {"Name": "no"}, **container.get("HostConfig", {})},
+            "Config": container["Config"],
         }  # fmt: skip
 
     def emit(self, action: str, container: dict[str, Any]) -> None:

@@ -139,3 +139,22 @@ def _token(plane: Plane, name: str) -> str:
         "from controlplane.accounts.actions import create_token, create_user; "
         f"print(create_token(user_id=create_user(username={name!r}, password={PASSWORD!r}).pk, name='ci')[1])",
     ).splitlines()[-1]  # fmt: skip
+
+
+async def test_a_member_does_not_get_into_a_container_with_rights_on_the_host(plane: Plane, engine: FakeEngine) -> None:
+    secret = await asyncio.to_thread(_token, plane, "mia")
+    await plane.docker("create", "--name", "root", "--privileged", "busybox")
+    await plane.docker("create", "--name", "plain", "busybox")
+    engine.find("root")["HostConfig"] = {"Privileged": True}
+    member = {
+        "DOCKER_HOST": f"tcp://127.0.0.1:{plane.port}/host/h1",
+        "DOCKER_CUSTOM_HEADERS": f"Authorization=Bearer {secret}",
+    }
+    for command in (["exec", "root", "sh"], ["attach", "root"], ["cp", "root:/etc/shadow", "-"]):
+        engine.find("root")["State"] = "running"
+        code, _, err = await plane.docker(*command, **member)
+        assert code != 0
+        refused = "permission denied: mia may not do container.unconfined"
+        assert refused in err or "received 403" in err, command  # the client shows an upgrade's status only
+    assert (await plane.docker("exec", "-i", "plain", "sh", stdin=b"x", **member))[0] == 3
+    assert (await plane.docker("exec", "-i", "root", "sh", stdin=b"x"))[0] == 3  # root on the socket may

@@ -1,0 +1,104 @@
+"""From the dashboard's words to the engine's, progress lines to a number, and where a container goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controlplane.fleet.actions import link_down, link_up
+from controlplane.fleet.models import Host
+from controlplane.orchestrator.engine_requests import container_action, create_body, pull_path, split_reference
+from controlplane.orchestrator.placement import choose_host, default_host
+from controlplane.orchestrator.runners import PullProgress
+from controlplane.workloads.models import Container
+from wire.engine.containers import CreateRequest
+from wire.engine.shape import decode, encode
+from wire.errors import Invalid, MooringError, Unavailable
+
+
+@pytest.mark.parametrize(("action", "params", "method", "path", "body"), [
+    ("start", {}, "POST", "/containers/abc/start", None),
+    ("stop", {"timeout_s": 3}, "POST", "/containers/abc/stop?t=3", None),
+    ("stop", {"timeout_s": None}, "POST", "/containers/abc/stop", None),
+    ("kill", {"signal": "HUP"}, "POST", "/containers/abc/kill?signal=HUP", None),
+    ("remove", {"force": True, "volumes": False}, "DELETE", "/containers/abc?force=1&v=0", None),
+    ("rename", {"name": "a b"}, "POST", "/containers/abc/rename?name=a+b", None),
+    ("update", {"memory_bytes": 1 << 20}, "POST", "/containers/abc/update", {"Memory": 1 << 20, "MemorySwap": -1}),
+    ("update", {"restart_policy": {"name": "always"}}, "POST", "/containers/abc/update",
+     {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}),
+])  # fmt: skip
+def test_actions_become_engine_requests(action: str, params: Any, method: str, path: str, body: Any) -> None:
+    request = container_action("abc", "web", action, params)
+    assert (request.method, request.path, request.body) == (method, path, body)
+    assert "web" in request.title
+
+
+def test_actions_without_their_parameters_are_refused() -> None:
+    for action in ("rename", "update", "explode"):
+        with pytest.raises(Invalid):
+            container_action("abc", "web", action, {})
+
+
+def test_the_form_becomes_a_body_the_engine_accepts() -> None:
+    body = create_body({
+        "image": "nginx", "command": ["-g", "x"], "env": ["A=1"], "memory_bytes": 1 << 20, "hostname": "h",
+        "ports": [{"container_port": 80, "host_port": 8080}, {"container_port": 80, "host_ip": "::1"}],
+        "volumes": [{"source": "data", "target": "/d", "read_only": True}, {"source": "", "target": "/anon"}],
+        "restart_policy": {"name": "on-failure", "max_retry": 3},
+    })  # fmt: skip
+    typed = decode(encode(body), CreateRequest)
+    assert typed.cmd == ["-g", "x"]
+    assert body["HostConfig"]["Binds"] == ["data:/d:ro"]
+    assert body["Volumes"] == {"/anon": {}}
+    assert body["HostConfig"]["PortBindings"] == {
+        "80/tcp": [{"HostIp": "", "HostPort": "8080"}, {"HostIp": "::1", "HostPort": ""}]
+    }
+    assert body["HostConfig"]["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
+
+
+@pytest.mark.parametrize(("text", "name", "tag"), [
+    ("nginx", "nginx", "latest"), ("nginx:1", "nginx", "1"), ("reg:5000/a/b", "reg:5000/a/b", "latest"),
+    ("reg:5000/a/b:2", "reg:5000/a/b", "2"), ("a@sha256:1", "a", "sha256:1"),
+])  # fmt: skip
+def test_references_are_split_as_the_client_does(text: str, name: str, tag: str) -> None:
+    assert split_reference(text) == (name, tag)
+    assert pull_path("a:1") == "/images/create?fromImage=a&tag=1"
+
+
+def test_progress_is_told_once_per_state_and_never_goes_back() -> None:
+    progress, seen = PullProgress(), []
+    for current in (10, 50, 100):
+        detail = {"current": current, "total": 100}
+        progress.feed({"status": "Downloading", "id": "a", "progressDetail": detail})
+        seen.append(progress.fraction)
+    progress.feed({"status": "Pull complete", "id": "a"})
+    assert seen == [0.1, 0.5, 1.0]
+    assert progress.lines == ["a: Downloading", "a: Pull complete"]
+    with pytest.raises(MooringError, match="denied"):
+        progress.feed({"error": "x", "errorDetail": {"message": "denied"}})
+
+
+def test_the_emptiest_reachable_open_host_is_chosen(host: Host) -> None:
+    other = Host.objects.create(organisation=host.organisation, name="nyc1")
+    link_up(other.pk, host.link_epoch)
+    Container.objects.create(host=host, container_id="a", name="a", state="running")
+    Container.objects.create(host=other, container_id="b", name="b", state="exited")
+    assert choose_host(host.organisation_id) == other
+    Host.objects.filter(pk=other.pk).update(schedulable=False)
+    assert choose_host(host.organisation_id) == host
+    link_down(host.pk, host.link_epoch, left=False)
+    with pytest.raises(Unavailable):
+        choose_host(host.organisation_id)
+
+
+def test_the_default_environment_is_the_first_host_that_answers(host: Host) -> None:
+    other = Host.objects.create(organisation=host.organisation, name="a-later-one")
+    assert default_host(host.organisation_id) == host
+    link_up(other.pk, host.link_epoch)
+    assert default_host(host.organisation_id) == host
+    link_down(host.pk, host.link_epoch, left=False)
+    assert default_host(host.organisation_id) == other
+    Host.objects.update(removed_at="2026-01-01T00:00:00Z")
+    with pytest.raises(Unavailable, match="no host has joined yet"):
+        default_host(host.organisation_id)
