@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import shutil
 import time
@@ -33,7 +34,7 @@ from agent.host import failpoints
 from agent.ports.images import Images, Progress
 from agent.ports.storage import Store
 from wire.engine.build import BuildCacheRecord, BuildPruneReport
-from wire.errors import Internal, Invalid, MooringError, NotFound
+from wire.errors import Exhausted, Internal, Invalid, MooringError, NotFound
 from wire.refs import Reference, parse_reference
 
 if TYPE_CHECKING:
@@ -109,17 +110,13 @@ class Builder:
                         continue
                     begun = True
                     yield message
-        except MooringError as error:
-            if not begun and not held:
-                raise
-            for message in held:
-                yield message
-            yield error_message(error)
         except Exception as error:
-            _log.exception("build.failed unexpectedly")
+            fault = _expected(error)
+            if not begun and not held:
+                raise fault from error
             for message in held:
                 yield message
-            yield error_message(Internal(str(error) or type(error).__name__))
+            yield error_message(fault)
         finally:
             if task is not None:
                 self._running.discard(task)
@@ -235,6 +232,18 @@ class Builder:
                 )
             )
         return records
+
+
+def _expected(error: Exception) -> MooringError:
+    """What a client is told of an error: itself when it is one of ours, else what the system said of it."""
+    if isinstance(error, MooringError):
+        return error
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Exhausted(f"{error.strerror}: no space left for the build")
+        return Internal(f"{(error.strerror or str(error)).lower()}: {error.filename or 'build'}")
+    _log.error("build.failed unexpectedly", exc_info=error)
+    return Internal(str(error) or type(error).__name__)
 
 
 def _parse_tags(tags: Sequence[str]) -> list[Reference]:

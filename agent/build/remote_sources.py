@@ -1,7 +1,7 @@
 """Files from elsewhere: `ADD https://…`, `ADD` of a git repository, and build contexts given by URL.
 
-git runs with nothing of this host's configuration, no prompts, no hooks, no local or `ext` transports and no
-submodules' files: a repository is data. Everything fetched is bounded.
+git runs with nothing of this host's configuration, no prompts, no hooks, no transports but http, https and git, and
+fetches no submodules: a repository is data. ssh would need a key, and a build is given none of this host's.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ _GIT_SETTINGS = (
     "protocol.https.allow=always",
     "protocol.http.allow=always",
     "protocol.git.allow=always",
-    "protocol.ssh.allow=always",
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.symlinks=true",
@@ -172,6 +171,8 @@ async def clone_repository(source: str, target: Path) -> Path:
     url, _, fragment = source.partition("#")
     if url.startswith("github.com/"):
         url = f"https://{url}"
+    if url.startswith(("ssh://", "git@")):
+        raise Invalid(f"cannot fetch {url}: ssh needs a key, and a build is given none; use https")
     ref, _, subdirectory = fragment.partition(":")
     if ref and not _GIT_REF.match(ref):
         raise Invalid(f"invalid refspec: {ref}")
@@ -185,7 +186,6 @@ async def clone_repository(source: str, target: Path) -> Path:
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "/bin/false",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
         "GIT_LFS_SKIP_SMUDGE": "1",
         "HOME": str(target),
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -33,7 +34,8 @@ def ensure_init_layer(directory: Path, lowers: Sequence[Path]) -> Path:
     final = directory / f"{_VERSION}-{mode:o}-{uid}-{gid}"
     if final.exists():
         return final
-    temporary = directory / f".{final.name}.{os.getpid()}"
+    # Two threads may be at it: the first mounts of two containers.
+    temporary = directory / f".{final.name}.{os.getpid()}.{threading.get_ident()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(mode=0o755)
     temporary.chmod(0o755)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import subprocess
@@ -22,6 +23,7 @@ from tests.fakes.chroot_engine import ChrootEngine
 from tests.fakes.store import MemoryStore
 from tests.integration.build.busybox_root import busybox_tar
 from tests.integration.build.transcripts import context_of
+from wire.errors import Exhausted
 
 pytestmark = [
     pytest.mark.root,
@@ -259,6 +261,20 @@ def _make_repository(origin: Path) -> None:
     (origin / "sub/file").write_text("from git\n")
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["update-server-info"]):
         subprocess.run([*git, *words], check=True)
+
+
+async def test_a_build_gets_none_of_the_hosts_keys(bench: Bench) -> None:
+    shown = await bench.build("FROM busybox\nADD git@127.0.0.1:x.git /x\n")
+    assert "ssh needs a key, and a build is given none" in shown
+
+
+async def test_what_the_disk_says_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("agent.build.context.os.write", full)
+    with pytest.raises(Exhausted, match="no space left for the build"):
+        await bench.build("FROM busybox\n")
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, directory: Path) -> None:
