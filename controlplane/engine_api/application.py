@@ -19,11 +19,12 @@ from controlplane.engine_api.passing import pass_through, pass_upgrade, pass_web
 from controlplane.engine_api.request import Request
 from controlplane.engine_api.router import Match, router
 from controlplane.engine_api.routes import How, Route
+from controlplane.gateway.errors import HostUnreachable
 from controlplane.kernel.database import in_thread
 from controlplane.kernel.requests import new_request_id
 from controlplane.orchestrator.confinement import check_way_into
 from wire import versions
-from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound
+from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound, Unavailable
 from wire.net.asgi import Receive, Scope, Send
 
 __all__ = ["EngineApi"]
@@ -49,6 +50,8 @@ class EngineApi:
         request = Request(scope, receive, send, actor, _NOWHERE, _UNRESOLVED, "", "", new_request_id())
         try:
             await self._handle(request)
+        except HostUnreachable:
+            await request.answer_error(Unavailable(f"host {request.environment.host_name} is not connected"))
         except MooringError as error:
             if request.started:
                 logger.info("answer.cut path=%s reason=%s", scope["path"], error.message)

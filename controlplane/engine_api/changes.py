@@ -27,7 +27,7 @@ from wire.httpstatus import error_for_status
 
 __all__ = ["checked_body", "request_target", "run_as_job", "run_streamed"]
 
-_KEPT_HEADERS = {"content-type", "x-registry-auth", "user-agent"}
+_KEPT_HEADERS = {"content-type", "user-agent"}  # none that holds a secret: these are stored
 
 
 def request_target(request: Request, name: str = "") -> Target:

@@ -10,14 +10,18 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import orjson
 
+from controlplane.fleet.choices import Link
+from controlplane.fleet.models import Host
 from controlplane.gateway.calls import OPERATION_HEADER, EngineAnswer, GatewayClient, start_client_thread
 from controlplane.gateway.errors import GatewayGone, HostUnreachable
 from controlplane.jobs.execution import EngineRefusal
 from controlplane.jobs.runners import Run
+from controlplane.kernel.clock import now
 from wire.errors import Cancelled, Internal, Unavailable
 from wire.httpstatus import error_for_status
 from wire.net.mux import SessionClosed, StreamReset
@@ -27,6 +31,7 @@ __all__ = ["ask_host", "engine_result", "run_cancellably", "run_engine_request"]
 RETRY_FOR_S = 30.0
 UNREACHABLE_FOR_S = 8.0  # nothing was sent: the host may only be between two dials
 RETRY_EVERY_S = 0.5
+LATELY = timedelta(seconds=20)
 CANCEL_POLL_S = 1.0
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 T = TypeVar("T")
@@ -80,15 +85,30 @@ def run_cancellably(run: Run, attempt: Callable[[GatewayClient], Coroutine[Any, 
         future = asyncio.run_coroutine_threadsafe(attempt(client), client.loop)
         try:
             return _wait(run, future)
-        except HostUnreachable:
-            if time.monotonic() - started > UNREACHABLE_FOR_S:
-                raise
+        except HostUnreachable as error:
+            if time.monotonic() - started > UNREACHABLE_FOR_S or not _was_linked_lately(run):
+                raise HostUnreachable(_away(run) or error.message) from error
         except (GatewayGone, StreamReset, SessionClosed) as error:
             if time.monotonic() - started > RETRY_FOR_S:
                 raise Unavailable(f"the connection to the host was lost: {error.message}") from error
         if run.is_cancelled():
             raise Cancelled("cancelled")
         time.sleep(RETRY_EVERY_S)
+
+
+def _host(run: Run) -> Host | None:
+    return Host.objects.filter(pk=run.host_id).first() if run.host_id is not None else None
+
+
+def _was_linked_lately(run: Run) -> bool:
+    """Return whether the host may only be between two dials: then waiting a moment is better than failing."""
+    host = _host(run)
+    return host is not None and (host.link == Link.UP or now() - host.link_since < LATELY)
+
+
+def _away(run: Run) -> str:
+    host = _host(run)
+    return f"host {host.name} is not connected" if host is not None else ""
 
 
 def _wait(run: Run, future: concurrent.futures.Future[T]) -> T:

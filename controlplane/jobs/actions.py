@@ -23,9 +23,12 @@ from controlplane.kernel.clock import now
 from wire.errors import Cancelled, Conflict, MooringError, NotFound
 
 __all__ = [
+    "NOT_RETRIED",
     "append_lines", "cancel", "claim", "fail", "is_cancel_requested", "renew_leases", "requeue", "retry",
     "set_progress", "submit", "succeed",
 ]  # fmt: skip
+
+NOT_RETRIED = frozenset({"engine.container.create"})
 
 
 def submit(
@@ -104,9 +107,13 @@ def succeed(uid: uuid.UUID, epoch: int, result: dict[str, Any] | None) -> bool:
 
 
 def fail(uid: uuid.UUID, epoch: int, title: str, error: MooringError, result: dict[str, Any] | None = None) -> bool:
-    """End the job with `error` (Cancelled ends it as cancelled). Its request stays for a retry."""
+    """End the job with `error` (Cancelled ends it as cancelled). Its request stays for a retry, unless it is a client's
+    create: that may hold secrets in its environment, and its client tries again by itself."""
     state = JobState.CANCELLED if isinstance(error, Cancelled) else JobState.FAILED
-    return _end(uid, epoch, state, result=result, error=describe(title, error), forget_request=False)
+    ended = _end(uid, epoch, state, result=result, error=describe(title, error), forget_request=False)
+    if ended:
+        Job.objects.filter(uid=uid, kind__in=NOT_RETRIED).update(request={})
+    return ended
 
 
 def _end(

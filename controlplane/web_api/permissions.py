@@ -15,4 +15,4 @@ class DenyUnlessDeclared(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return whether the view declares this method."""
-        return request.method == "OPTIONS" or request.method in getattr(view, "actions", {})
+        return request.method in getattr(view, "actions", {})

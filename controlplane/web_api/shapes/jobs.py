@@ -7,6 +7,7 @@ from typing import Any
 from controlplane.accounts.actor import Actor
 from controlplane.accounts.models import BearerToken, Organisation, User
 from controlplane.audit.models import AuditEntry
+from controlplane.jobs.actions import NOT_RETRIED
 from controlplane.jobs.choices import JobState
 from controlplane.jobs.models import Job
 from controlplane.kernel.clock import rfc3339
@@ -33,7 +34,9 @@ def job_dict(job: Job, refs: HostRefs) -> dict[str, Any]:
         "progress": job.progress,
         "error": error,
         "result": (job.result or {}).get("value") if job.state == JobState.SUCCEEDED else None,
-        "retryable": job.state in (JobState.FAILED, JobState.CANCELLED) and not job.streamed,
+        "retryable": job.state in (JobState.FAILED, JobState.CANCELLED)
+        and not job.streamed
+        and job.kind not in NOT_RETRIED,
         "attempts": job.attempts,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -15,7 +16,7 @@ from controlplane.audit.actions import record
 from controlplane.fleet.models import Host
 from controlplane.fleet.selectors import get_host
 from controlplane.kernel.pagination import Page
-from wire.errors import MooringError
+from wire.errors import Exhausted, MooringError
 
 __all__ = ["ApiView"]
 
@@ -28,6 +29,9 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, then ask whether this actor may do this kind of thing in its organisation at all."""
         super().initial(request, *args, **kwargs)
+        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        if not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise Exhausted(f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes")
         action = self.actions.get(str(request.method))
         if action is None:
             return

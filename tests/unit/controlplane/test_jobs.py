@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
 from controlplane.accounts.access import Action, Target
 from controlplane.accounts.actor import Actor
@@ -181,3 +182,17 @@ def test_audit_entries_cannot_be_changed(actor: Actor, sent: list[uuid.UUID]) ->
         entry.save()
     with pytest.raises(TypeError):
         entry.delete()
+    with pytest.raises(DatabaseError, match="append-only"):
+        AuditEntry.objects.update(actor_name="eve")
+
+
+def test_a_clients_create_is_not_kept_once_it_failed(actor: Actor, sent: list[uuid.UUID]) -> None:
+    target = Target("container", "", "web", actor.organisation_id)
+    request = {"method": "POST", "path": "/containers/create", "body": '{"Env": ["PASSWORD=hunter2"]}'}
+    job = actions.submit(
+        actor, Action.CONTAINER_CHANGE, target, kind="engine.container.create", title="Create", request=request
+    )
+    claimed = actions.claim(job.uid, "w")
+    assert claimed is not None
+    actions.fail(job.uid, claimed.epoch, "Create", NotFound("No such image: x"))
+    assert "hunter2" not in str(Job.objects.filter(uid=job.uid).values().get())
