@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Lab:
     template: Callable[[str], SandboxSpec]
     logs: Path
 
-    def spec(self, *args: str, process: ProcessSpec | None = None, **changes: object) -> SandboxSpec:
+    def spec(self, *args: str, process: ProcessSpec | None = None, **changes: Any) -> SandboxSpec:
         """A fresh container that runs `args`."""
         made = self.template(secrets.token_hex(32))
         wanted = process or ProcessSpec(args=args)
@@ -38,13 +39,13 @@ class Lab:
             made.process, args=wanted.args, tty=wanted.tty, cwd=wanted.cwd,
             console_rows=wanted.console_rows, console_columns=wanted.console_columns,
         )  # fmt: skip
-        return dataclasses.replace(made, process=merged, log_path=self.logs / f"{made.id[:12]}.log", **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(made, process=merged, log_path=self.logs / f"{made.id[:12]}.log", **changes)
 
-    def process(self, *args: str, **changes: object) -> ProcessSpec:
+    def process(self, *args: str, **changes: Any) -> ProcessSpec:
         """A process for an exec."""
-        return dataclasses.replace(self.template("0" * 64).process, args=args, **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(self.template("0" * 64).process, args=args, **changes)
 
-    async def running(self, *args: str, **changes: object) -> SandboxSpec:
+    async def running(self, *args: str, **changes: Any) -> SandboxSpec:
         """Create and start."""
         spec = self.spec(*args, **changes)
         await self.runtime.create(spec)

@@ -13,6 +13,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def own(lab: Lab) -> OciRuntime:
     return lab.runtime
 
 
-async def run(lab: Lab, *args: str, **changes: object) -> tuple[int, str]:
+async def run(lab: Lab, *args: str, **changes: Any) -> tuple[int, str]:
     """Run a container to its end: (code, both streams together)."""
     spec = lab.spec(*args, **changes)
     await lab.runtime.create(spec)
@@ -239,6 +240,7 @@ async def test_a_slow_latecomer_is_cut_and_the_container_goes_on(lab: Lab, monke
 _AGENT = """
     import asyncio, sys
     from pathlib import Path
+from typing import Any
     from agent.ports.runtime import ExecSpec
     from agent.runtime.oci import OciRuntime
     from tests.busybox_lab import busybox_spec

@@ -28,7 +28,7 @@ async def test_a_patient_reader_holds_the_feeder_until_it_reads() -> None:
     output = session.output()
     assert len((await anext(output))[1]) == stdio.PATIENT_BYTES
     assert not waiting.done(), "only coming back for more counts as having read"
-    more = asyncio.create_task(anext(output))
+    more = asyncio.ensure_future(anext(output))
     await waiting
     shared.feed(2, b"x")
     assert await more == (2, b"x")
