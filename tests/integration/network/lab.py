@@ -157,7 +157,7 @@ class Lab:
 
         self._stack.callback(stop)
 
-    async def ask_tcp(self, netns: Path | None, address: str, port: int, limit_s: float = 5) -> str:
+    async def ask_tcp(self, netns: Path | None, address: str, port: int, limit_s: float = 20) -> str:
         """Connect from a namespace and return what is said; "" when nobody answers."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         client = await self.made_in(netns, lambda: socket.socket(family, socket.SOCK_STREAM))
@@ -188,7 +188,7 @@ class Lab:
 
         async def ask() -> str:
             try:
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(20):
                     await loop.sock_sendall(client, b"?")
                     return (await loop.sock_recv(client, 2048)).decode()
             except (OSError, TimeoutError):

@@ -55,7 +55,7 @@ async def test_what_a_killed_agent_left_is_found_or_removed(tmp_path: Path, poin
         assert ("18200" in rules, "18201" in rules) == (True, False)
         bridges = {item.link for item in networking._networks.all() if item.link}
         veths = {f"movicv{item.id[:6]}" for item in networking.sandbox_endpoints(KEPT)}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while {name for name in links() if name.startswith("movic")} != bridges | veths:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         kept = {volume.name for volume in volumes.list()}
