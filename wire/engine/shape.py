@@ -89,9 +89,18 @@ def _fit(value: Any, plan: Plan) -> Any:
     return value
 
 
+_GO_ESCAPES = ((b"&", b"\\u0026"), (b"<", b"\\u003c"), (b">", b"\\u003e"),
+               ("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))  # fmt: skip
+"""What Go's encoder escapes beside JSON's own. These bytes are only ever inside strings."""
+
+
 def encode(value: object) -> bytes:
-    """Return `value` as JSON bytes."""
-    return msgspec.json.encode(value)
+    """Return `value` as JSON bytes, escaped as Docker's are."""
+    data = msgspec.json.encode(value)
+    for plain, escaped in _GO_ESCAPES:
+        if plain in data:
+            data = data.replace(plain, escaped)
+    return data
 
 
 def _syntax(body: bytes, text: str) -> str:
