@@ -26,46 +26,66 @@ def list_changes(upper: Path, lowers: Sequence[Path]) -> list[tuple[int, str]]:
     """(kind, path) sorted by path. Blocking; the container may run meanwhile."""
     found: list[tuple[int, str]] = []
     below = MergedDirectory([str(lower) for lower in lowers])
-    _walk(str(upper), below, "", added=False, opaque=False, found=found)
+    # A stack and not recursion: the tree may be deeper than the interpreter's limit.
+    stack = [_Visit(str(upper), "", below, opaque=False)]
+    while stack:
+        visit = stack[-1]
+        name = next(visit.names, None)
+        if name is not None:
+            inner = _look(visit, name, found)
+            if inner is not None:
+                stack.append(inner)
+            continue
+        stack.pop()
+        if visit.opaque:
+            gone = [other for other in visit.below.names() if other not in visit.listed]
+            found.extend((DELETED, f"{visit.path}/{other}") for other in gone)
+        if stack and (visit.kind >= 0 or len(found) > visit.found_before):
+            found.append((max(visit.kind, MODIFIED), visit.path))
     return sorted(found, key=lambda change: change[1])
 
 
-def _walk(
-    upper: str, below: MergedDirectory, path: str, *, added: bool, opaque: bool, found: list[tuple[int, str]]
-) -> bool:
-    """Add the changes inside directory `path`; whether there were any."""
-    before = len(found)
-    try:
-        names = os.listdir(upper)
-    except OSError:  # gone, or deeper than a path can say
-        return False
-    for name in names:
-        here = f"{upper}/{name}"
+class _Visit:
+    """A directory of the writable layer. `kind` is its own change, -1 when only what is in it can be one."""
+
+    __slots__ = ("below", "found_before", "kind", "listed", "names", "opaque", "path", "upper")
+
+    def __init__(self, upper: str, path: str, below: MergedDirectory, *, opaque: bool, kind: int = -1) -> None:
+        self.upper = upper
+        self.path = path
+        self.below = below
+        self.opaque = opaque
+        self.kind = kind
+        self.found_before = 0
         try:
-            facts = os.lstat(here)
-        except FileNotFoundError:
-            continue
-        shown = f"{path}/{name}"
-        old = None if added else below.find(name)
-        if is_whiteout(facts):
-            if old is not None:
-                found.append((DELETED, shown))
-            continue
-        is_new = old is None
-        is_modified = old is not None and _differs(old, facts)
-        inside = False
-        if stat.S_ISDIR(facts.st_mode):
-            merged = old is not None and stat.S_ISDIR(old.st_mode)
-            inner = below.enter(name) if merged else MergedDirectory(())
-            inside = _walk(here, inner, shown, added=not merged, opaque=is_opaque(here), found=found)
-        if is_new:
-            found.append((ADDED, shown))
-        elif is_modified or inside:
-            found.append((MODIFIED, shown))
-    if opaque:
-        kept = set(names)
-        found.extend((DELETED, f"{path}/{name}") for name in below.names() if name not in kept)
-    return len(found) > before
+            self.listed = frozenset(os.listdir(upper))
+        except OSError:  # gone, or deeper than a path can say
+            self.listed = frozenset()
+        self.names = iter(self.listed)
+
+
+def _look(visit: _Visit, name: str, found: list[tuple[int, str]]) -> _Visit | None:
+    """Note what became of one entry; a directory is noted when its visit ends."""
+    here, shown = f"{visit.upper}/{name}", f"{visit.path}/{name}"
+    try:
+        facts = os.lstat(here)
+    except OSError:
+        return None
+    old = visit.below.find(name)
+    if is_whiteout(facts):
+        if old is not None:
+            found.append((DELETED, shown))
+        return None
+    kind = ADDED if old is None else MODIFIED if _differs(old, facts) else -1
+    if not stat.S_ISDIR(facts.st_mode):
+        if kind >= 0:
+            found.append((kind, shown))
+        return None
+    merged = old is not None and stat.S_ISDIR(old.st_mode)
+    below = visit.below.enter(name) if merged else MergedDirectory(())
+    inner = _Visit(here, shown, below, opaque=is_opaque(here), kind=kind)
+    inner.found_before = len(found)
+    return inner
 
 
 def _differs(old: os.stat_result, new: os.stat_result) -> bool:
@@ -89,7 +109,7 @@ def tree_size_bytes(directory: Path) -> int:
         for entry in entries:
             try:
                 facts = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
+            except OSError:
                 continue
             if stat.S_ISDIR(facts.st_mode):
                 pending.append(entry.path)

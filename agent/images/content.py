@@ -28,6 +28,7 @@ from agent.images.compression import decompress, detect, prefetch
 from agent.images.configs import ConfigFacts, encode_config, parse_config
 from agent.images.limits import DEFAULT_LIMITS, Limits
 from agent.images.snapshots import Snapshotter
+from agent.images.streams import close
 from agent.ports.images import ImageListener
 from agent.ports.storage import Store
 from wire.errors import Cancelled, Exhausted, Internal
@@ -105,7 +106,8 @@ class Content:
                     await self.catalog.put_layers(
                         {d: msgspec.structs.replace(row, boot_id="") for d, row in rows.items()}
                     )
-            except OSError:
+            except Exception:
+                # The next chore tries again; without this one there would be no next.
                 _log.exception("images.chores failed")
 
     def _empty_trash(self) -> None:
@@ -230,8 +232,11 @@ class Content:
             chunks: Iterable[bytes] = self.blobs.chunks(blob)
             if on_read is not None:
                 chunks = _counted(chunks, on_read)
-            plain = prefetch(decompress(chunks, self.limits)) if compression else chunks
-            diff_id, unpacked = self.snapshots.unpack(counted(), expected)
+            plain = prefetch(decompress(chunks, self.limits)) if compression else iter(chunks)
+            try:
+                diff_id, unpacked = self.snapshots.unpack(counted(), expected)
+            finally:
+                close(plain)  # now, and not when the failure's traceback goes: the blob's space is wanted back
             return diff_id, unpacked.size_bytes, tar_bytes
 
         try:

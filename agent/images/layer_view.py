@@ -40,7 +40,7 @@ class MergedDirectory:
         for part in self._parts:
             try:
                 facts = os.lstat(f"{part}/{name}")
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError:  # not there, or deeper than a path can say
                 continue
             return None if is_whiteout(facts) else facts
         return None
@@ -52,7 +52,7 @@ class MergedDirectory:
             path = f"{part}/{name}"
             try:
                 facts = os.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError:  # not there, or deeper than a path can say
                 continue
             if not stat.S_ISDIR(facts.st_mode):
                 break

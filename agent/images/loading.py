@@ -127,9 +127,13 @@ class Loading:
         worker.add_done_callback(lambda _: chunks.close())
         try:
             await chunks.feed(source)
-        finally:
+        except BaseException:
+            # The thread has been told and fails with the same; it is looked at so that nobody reports it later.
             await asyncio.wait([worker])
-        worker.result()
+            if not worker.cancelled():
+                worker.exception()
+            raise
+        await worker
 
     def _collect(self, chunks: Iterable[bytes], archive: _Archive) -> None:
         """Read the archive. Blocking; what it opened is in `archive` also when it fails."""

@@ -87,7 +87,8 @@ class Roots:
     async def remove(self, container_id: str) -> None:
         content = self._content
         async with self._lock(container_id):
-            if content.catalog.root(container_id) is None:
+            row = content.catalog.root(container_id)
+            if row is None:
                 return
             # The row goes last: killed before, the engine asks again; killed after, the next start clears the files.
             await content.quick(content.snapshots.drop_root, container_id)
@@ -95,7 +96,8 @@ class Roots:
             await content.catalog.remove_root(container_id)
             content.chore()
         self._locks.pop(container_id, None)
-        await content.collect()
+        if row.image_id and not content.catalog.has_image(row.image_id):
+            await content.collect()  # the root was the last that used the image's layers
 
     async def recover(self, container_ids: Sequence[str]) -> None:
         keep = set(container_ids)

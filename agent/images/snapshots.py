@@ -17,9 +17,9 @@ from __future__ import annotations
 import array
 import fcntl
 import hashlib
+import logging
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +29,13 @@ from agent.host import failpoints, mounts, syscalls
 from agent.images.init_layer import ensure_init_layer
 from agent.images.layer_view import is_opaque
 from agent.images.limits import DEFAULT_LIMITS, MAX_LAYERS, Limits
+from agent.images.trees import remove_tree
 from agent.images.unpack import Unpacked, unpack_layer
 from wire.errors import Conflict, Internal, Invalid, NotFound
 
 __all__ = ["OverlaySnapshotter", "RootPaths", "Snapshotter"]
 
+_log = logging.getLogger(__name__)
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 # An upper with redirects or metadata-only copies could not be exported by walking it; the kernel's defaults vary.
 _OPTIONS: Final[Sequence[mounts.Parameter]] = (("index", "off"), ("redirect_dir", "off"), ("metacopy", "off"))
@@ -247,7 +249,11 @@ class OverlaySnapshotter:
         """Delete what was taken away. Safe to repeat and to interrupt."""
         for entry in list(os.scandir(self._trash)):
             mounts.unmount(f"{entry.path}/merged")
-            shutil.rmtree(entry.path, ignore_errors=True)
+            try:
+                remove_tree(entry.path)
+            except OSError as error:
+                # Tried again with the next one, and at the next start.
+                _log.warning("images.trash path=%s: %s", entry.path, error)
 
     def sync(self) -> None:
         """Everything unpacked so far survives a power cut once this returns."""

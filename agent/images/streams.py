@@ -10,7 +10,7 @@ from typing import Final
 
 from wire.errors import Cancelled
 
-__all__ = ["BlockingChunks", "BlockingStream", "stream_blocking"]
+__all__ = ["BlockingChunks", "BlockingStream", "close", "stream_blocking"]
 
 _DEPTH: Final = 8
 
@@ -66,7 +66,7 @@ class BlockingStream(AsyncIterator[bytes]):
         if self._thread is not None:
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._thread.join))
         else:
-            _close(self._chunks)
+            close(self._chunks)
 
     def __del__(self) -> None:
         self._stop()
@@ -95,13 +95,14 @@ def _produce(
     except BaseException as error:
         hand_on(error)
     finally:
-        _close(chunks)
+        close(chunks)
 
 
-def _close(chunks: Iterator[bytes]) -> None:
-    close = getattr(chunks, "close", None)
-    if close is not None:
-        close()
+def close(chunks: Iterator[bytes]) -> None:
+    """Close a generator, or whatever else can be closed; plain iterators need not."""
+    method = getattr(chunks, "close", None)
+    if method is not None:
+        method()
 
 
 class BlockingChunks:

@@ -26,6 +26,7 @@ _GATHER: Final = 256 << 10  # small pieces are joined up to this before they are
 _OCTAL_7: Final = 0o7777777
 _OCTAL_11: Final = 0o77777777777
 _NOFOLLOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OPEN_FRAMES: Final = 64
 _CAPABILITY: Final = "security.capability"
 
 
@@ -179,6 +180,33 @@ def _gather(pieces: Iterator[bytes], end: bool) -> Iterator[bytes]:
         yield b"".join(pending)
 
 
+class _Frame:
+    """A directory that is being walked; takes over the fd. Closed meanwhile, it is opened again through its child's
+    `..` and must then be the same directory."""
+
+    __slots__ = ("_identity", "before", "descriptor", "names")
+
+    def __init__(self, descriptor: int, before: str) -> None:
+        self.descriptor = descriptor
+        self.before = before
+        self.names = iter(_names(descriptor))
+        facts = os.fstat(descriptor)
+        self._identity = (facts.st_dev, facts.st_ino)
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def reopen(self, child: int) -> None:
+        if self.descriptor >= 0:
+            return
+        self.descriptor = os.open("..", _NOFOLLOW | os.O_DIRECTORY, dir_fd=child)
+        facts = os.fstat(self.descriptor)
+        if (facts.st_dev, facts.st_ino) != self._identity:
+            self.names = iter(())  # moved away under our feet: the rest of it is somewhere else now
+
+
 class _Walker:
     def __init__(self, layer: bool) -> None:
         self._layer = layer
@@ -197,24 +225,27 @@ class _Walker:
         yield from self._one(parent, "", name, [], shown)
 
     def _walk(self, directory: int, prefix: str) -> Iterator[bytes]:
-        # A stack and not recursion: a tree may be deeper than the interpreter's limit.
-        stack: list[tuple[int, str, Iterator[str]]] = [(os.dup(directory), prefix, iter(_names(directory)))]
+        # A stack and not recursion, and few of its directories open: a tree may be deeper than the interpreter's limit
+        # and than the number of files we may have open.
+        stack = [_Frame(os.dup(directory), prefix)]
         try:
             while stack:
-                here, before, names = stack[-1]
-                name = next(names, None)
-                if name is None:
-                    os.close(here)
-                    stack.pop()
+                frame = stack[-1]
+                name = next(frame.names, None)
+                if name is not None:
+                    yield from self._one(frame.descriptor, frame.before, name, stack)
+                    if len(stack) > _OPEN_FRAMES and stack[-1] is not frame:
+                        frame.close()
                     continue
-                yield from self._one(here, before, name, stack)
+                stack.pop()
+                if stack:
+                    stack[-1].reopen(frame.descriptor)
+                frame.close()
         finally:
-            for descriptor, _, _ in stack:
-                os.close(descriptor)
+            for frame in stack:
+                frame.close()
 
-    def _one(
-        self, parent: int, before: str, name: str, stack: list[tuple[int, str, Iterator[str]]], shown: str = ""
-    ) -> Iterator[bytes]:
+    def _one(self, parent: int, before: str, name: str, stack: list[_Frame], shown: str = "") -> Iterator[bytes]:
         try:
             facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
@@ -248,11 +279,9 @@ class _Walker:
             if error.errno not in (errno.ELOOP, errno.ENXIO):  # it became a link or a socket meanwhile
                 raise
 
-    def _directory(
-        self, parent: int, name: str, entry: TarEntry, full: str, stack: list[tuple[int, str, Iterator[str]]]
-    ) -> Iterator[bytes]:
+    def _directory(self, parent: int, name: str, entry: TarEntry, full: str, stack: list[_Frame]) -> Iterator[bytes]:
         descriptor = os.open(name, _NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-        stack.append((descriptor, f"{full}/", iter(_names(descriptor))))
+        stack.append(_Frame(descriptor, f"{full}/"))
         entry.xattrs = _xattrs(descriptor)
         yield header(entry)
         if self._layer and _is_opaque(descriptor):

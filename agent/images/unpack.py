@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from agent.host import failpoints, paths
 from agent.images import tar_reader
 from agent.images.limits import DEFAULT_LIMITS, Limits
 from agent.images.tar_reader import TarEntry, TarReader
+from agent.images.trees import remove_tree
 from wire.errors import Invalid
 
 __all__ = ["Unpacked", "clean_name", "unpack_archive", "unpack_layer"]
@@ -350,7 +350,7 @@ class _Unpacker:
                 raise Invalid(f'cannot overwrite directory "{entry.name if entry else name}" with non-directory')
             # Cached parents may lie in the tree that goes. The one in use is above it, so it is taken out first.
             self._forget_parents_but(parent)
-            shutil.rmtree(name, dir_fd=parent)
+            remove_tree(name, dir_fd=parent)
         else:
             if stat.S_ISLNK(facts.st_mode):
                 self._forget_parents_but(parent)

@@ -191,16 +191,6 @@ class RegistryClient:
             raise Invalid(f"manifest verification failed for digest {which}")
         return Fetched(data, digest, media_type)
 
-    async def head_manifest(self, reference: Reference, which: str) -> tuple[str, int, str] | None:
-        """(digest, size, media type) as the registry says, None when it has none."""
-        url = self.url(reference, f"manifests/{which}")
-        headers = {"Accept": ", ".join(ACCEPT)}
-        async with self.request("HEAD", url, [pull_scope(reference)], headers=headers, accept=(200, 404)) as response:
-            if response.status == 404:
-                return None
-            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-            return response.headers.get("Docker-Content-Digest", ""), response.content_length or 0, media_type
-
     async def list_tags(self, reference: Reference) -> list[str]:
         """All tags, page by page."""
         url = self.url(reference, "tags/list")

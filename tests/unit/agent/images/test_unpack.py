@@ -17,6 +17,7 @@ from agent.images import tar_reader
 from agent.images.limits import Limits
 from agent.images.tar_reader import TarEntry
 from agent.images.tar_writer import END_OF_ARCHIVE, header, tar_tree
+from agent.images.trees import remove_tree
 from agent.images.unpack import Unpacked, clean_name, unpack_archive, unpack_layer
 from wire.errors import Exhausted, Invalid, MooringError
 
@@ -54,6 +55,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
     yield inside
     assert snapshot(outside) == before
     assert sorted(os.listdir(tmp_path)) == ["outside", "root"]
+    remove_tree(str(inside))  # pytest's own clean-up recurses
 
 
 def snapshot(directory: Path) -> list[tuple[object, ...]]:
