@@ -75,6 +75,8 @@ class Container:
         status = self.record.state.status
         if status == "starting":
             return "created" if not self.record.started_once else "exited"
+        if status == "ending":
+            return "running"
         return status
 
     @property

@@ -48,11 +48,14 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
     container.ended.set()
     if status.oom_killed:
         ctx.events.publish("container", "oom", container.id, container.attributes())
-    await release(ctx, container)
-    failpoints.hit("exit.after_release")
-    state.pid = 0
     state.exit_code, state.oom_killed, state.lost = status.code, status.oom_killed, status.lost
     state.finished_at_ns = int(status.exited_at * 1e9) or now_ns()
+    state.status = "ending"
+    # The runtime forgets the exit code in `release`: it is durable before. One that is auto-removed is not asked again.
+    noted = ctx.containers.save(container)
+    await release(ctx, container, None if record.host.auto_remove else noted)
+    failpoints.hit("exit.after_release")
+    state.pid = 0
     if status.lost:
         state.error = "the monitor of the container vanished: its exit code is not known"
     again = should_restart(container, ctx.tasks.closing)

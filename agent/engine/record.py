@@ -1,17 +1,18 @@
 """A container as the journal keeps it, and the states it goes through.
 
     created ──start──▶ starting ──▶ running ◀──unpause──── paused
-       ▲                  │          │   │ ───pause──────▶   │
-       └────start failed──┘          │   └───────┐           │
-                                  process ends   │           │
-                                     ▼           │           │
-                  restarting ◀──policy says so── exited ◀────┘ (killed)
-                      │  back-off ends, or start    │
-                      └────────▶ starting ◀──start──┘
+       ▲                  │            │  ───pause──────────▶ │
+       └────start failed──┘            └── process ends ──┬───┘
+                                                          ▼
+                                                       ending
+                                                          │ the host has its things back
+                       restarting ◀──policy says so──┬────┴──▶ exited
+                            │  back-off ends, or start            │
+                            └─────────▶ starting ◀─────start──────┘
     any of created, exited ──remove──▶ removing ──▶ (no row); a failed removal leaves `dead`
 
-`starting` and `removing` are written before the host is touched: a restarted agent that finds one of them finishes or
-undoes it (see `recover`). Docker's API shows `starting` as what it was before.
+`starting`, `ending` and `removing` are written before the host is touched: a restarted agent that finds one of them
+finishes or undoes it (see `recover`). Docker's API shows `starting` as what it was before, `ending` as running.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = [
     "ALIVE", "Attachment", "HealthResult", "HealthState", "MountPoint", "PublishedPort", "Record", "State",
 ]  # fmt: skip
 
-ALIVE = frozenset({"running", "paused", "restarting"})
+ALIVE = frozenset({"running", "paused", "restarting", "ending"})
 """Statuses that Docker counts as running."""
 
 

@@ -6,6 +6,7 @@
     starting     yes             running: the start is finished (`start` of the port is safe to repeat)
     starting     no              as before the start
     restarting   –               restarted now
+    ending       –               exited with the code it says, then as any exit
     removing     –               removed
     any alive    another boot    exited 255, then the restart policy
 
@@ -41,7 +42,7 @@ async def recover(ctx: Context) -> None:
     for container in ctx.containers:
         if await _take_up(ctx, container):
             running.append(container)
-        elif container.record.state.status in ("running", "paused", "starting"):
+        elif container.record.state.status in ("running", "paused", "starting", "ending"):
             ended.append(container)
     kept = [container.id for container in ctx.containers]
     await ctx.images.recover(kept)
@@ -128,6 +129,10 @@ async def _settle_ended(ctx: Context, container: Container) -> None:
         await release(ctx, container)
         state.status, state.pid = ("exited" if record.started_once else "created"), 0
         await ctx.containers.save(container)
+        return
+    if state.status == "ending":
+        async with container.lock:
+            await end_run(ctx, container, container.exit_status())
         return
     status = ExitStatus(code=255, exited_at=time.time(), lost=record.boot_id == ctx.boot_id)
     if record.boot_id == ctx.boot_id:

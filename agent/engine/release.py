@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from agent.engine.container import Container
 from agent.engine.context import Context
@@ -16,11 +17,12 @@ __all__ = ["release"]
 _log = logging.getLogger(__name__)
 
 
-async def release(ctx: Context, container: Container) -> None:
-    """Delete the runtime's traces, leave networks, unmount root and volumes. All parts are tried; what fails is logged
-    and left to the next release or to recovery. Events come in Docker's order: networks, then volumes."""
+async def release(ctx: Context, container: Container, noted: Awaitable[None] | None = None) -> None:
+    """Delete the runtime's traces (once `noted` is done), leave networks, unmount root and volumes. All parts are tried;
+    what fails is logged and left to the next release or to recovery. Events come in Docker's order: networks, then
+    volumes."""
     results: list[BaseException | None] = list(
-        await asyncio.gather(ctx.runtime.delete(container.id), close_network(ctx, container), return_exceptions=True)
+        await asyncio.gather(_delete(ctx, container, noted), close_network(ctx, container), return_exceptions=True)
     )
     results += await asyncio.gather(
         ctx.images.unmount(container.id), unmount_volumes(ctx, container.record), return_exceptions=True
@@ -30,3 +32,9 @@ async def release(ctx: Context, container: Container) -> None:
     for result in results:
         if isinstance(result, BaseException):
             _log.error("container.release_failed id=%s error=%s", container.id, result, exc_info=result)
+
+
+async def _delete(ctx: Context, container: Container, noted: Awaitable[None] | None) -> None:
+    if noted is not None:
+        await noted
+    await ctx.runtime.delete(container.id)

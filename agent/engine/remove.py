@@ -91,6 +91,8 @@ async def _remove(ctx: Context, container: Container, *, volumes: bool) -> None:
     container.record.volumes_too = volumes
     container.cancel_restart()
     saved = ctx.containers.save(container)
+    if not container.record.host.auto_remove:  # after a crash an auto-remove container is removed in any case
+        await saved
     failpoints.hit("rm.after_journal")
     try:
         await finish_removal(ctx, container)

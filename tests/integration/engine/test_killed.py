@@ -110,7 +110,7 @@ def _prepared(agent: Agent, failpoint: str, prepare: Callable[[], object]) -> Ho
     """Bring the agent to where the deed can begin, with the failpoint armed; the host as it was before anything."""
     for line in agent.ok("ps", "-aq").splitlines():
         agent.ok("rm", "-fv", line)
-    before = snapshot(str(agent.root), f"mo{_INSTANCE}", f"mooring-{_INSTANCE}")
+    before = snapshot(str(agent.root), f"mo{_INSTANCE}", f"mooring-{_INSTANCE}/")
     prepare()
     agent.stop()
     agent.start(failpoint)
@@ -122,10 +122,10 @@ def _converged(agent: Agent, before: HostState) -> None:
     agent.docker("rm", "-fv", "victim")
     assert agent.ok("ps", "-aq") == ""
     assert agent.ok("volume", "ls", "-q") == ""
-    left = wait_until_unchanged(before, str(agent.root), f"mo{_INSTANCE}", f"mooring-{_INSTANCE}")
+    left = wait_until_unchanged(before, str(agent.root), f"mo{_INSTANCE}", f"mooring-{_INSTANCE}/")
     assert not left, f"left on the host: {json.dumps(left, indent=1)}"
-    for directory in ("data/containers", "run/bundles", "run/shm"):
-        assert list((agent.root / directory).iterdir()) == [] or not (agent.root / directory).exists()
+    for directory in (agent.root / name for name in ("data/containers", "run/bundles", "run/shm")):
+        assert not directory.is_dir() or list(directory.iterdir()) == []
 
 
 @pytest.mark.parametrize(
