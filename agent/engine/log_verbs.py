@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-from agent.engine.clock import now_ns, parse_timestamp
+from agent.engine.clock import now_ns, parse_timestamp, rfc3339
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.ports.logs import LogQuery
 from wire.errors import Invalid, Unsupported
+from wire.stdcopy import frame
 
 __all__ = ["log_lines", "logs", "parse_tail"]
 
@@ -61,10 +62,41 @@ async def logs(
         ended=container.ended,
     )
     tty = container.record.config.tty
+    if details:
+        return tty, _with_details(ctx, container, query, timestamps=timestamps)
     chunks = ctx.logs.frames(
         ctx.config.container_log(container.id), query, multiplexed=not tty, timestamps=timestamps, coalesce=coalesce
     )
     return tty, chunks
+
+
+async def _with_details(
+    ctx: Context, container: Container, query: LogQuery, *, timestamps: bool
+) -> AsyncIterator[bytes]:
+    """Each message led by the labels and variables that the log options `labels` and `env` name, as Docker does."""
+    record = container.record
+    options = record.host.log_config.config or {}
+    attributes = {
+        name: value
+        for name in filter(None, options.get("labels", "").split(","))
+        if (value := (record.config.labels or {}).get(name)) is not None
+    }
+    wanted = set(filter(None, options.get("env", "").split(",")))
+    attributes |= {
+        name: value for name, _, value in (item.partition("=") for item in record.config.env or ()) if name in wanted
+    }
+    lead = ",".join(f"{name}={value}" for name, value in sorted(attributes.items())) + " "
+    async for batch in ctx.logs.entries(ctx.config.container_log(container.id), query):
+        for entry in batch:
+            stamp = f"{_nano(entry.time_ns)} " if timestamps else ""
+            message = f"{stamp}{lead}".encode() + entry.data
+            yield message if record.config.tty else frame(entry.stream, message)
+
+
+def _nano(at_ns: int) -> str:
+    """All nine decimals, as log times have them."""
+    seconds, rest = divmod(at_ns, 1_000_000_000)
+    return f"{rfc3339(seconds * 1_000_000_000).removesuffix('Z')}.{rest:09d}Z"
 
 
 async def log_lines(

@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 async def release(ctx: Context, container: Container, noted: Awaitable[None] | None = None) -> None:
     """Delete the runtime's traces (once `noted` is done), leave networks, unmount root and volumes.
 
-    All parts are tried; what fails is logged and left to the next release or to recovery. Events come in Docker's order:
-    networks, then volumes."""
+    All parts are tried; what fails is logged and left to the next release or to recovery. Events come in Docker's
+    order: networks, then volumes."""
     results: list[BaseException | None] = list(
         await asyncio.gather(_delete(ctx, container, noted), close_network(ctx, container), return_exceptions=True)
     )

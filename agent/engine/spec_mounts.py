@@ -117,9 +117,9 @@ def _subpath(volume: str, subpath: str) -> str:
     try:
         return resolve_in_root(volume, subpath)
     except OSError as error:
-        raise Internal(
-            f"cannot access path {os.path.join(volume, subpath)}: {(error.strerror or '').lower()}"
-        ) from error
+        path = os.path.join(volume, subpath)
+        reason = os.strerror(error.errno or errno.EIO).lower()
+        raise Internal(f"cannot access path {path}: lstat {path}: {reason}") from error
 
 
 def ensure_bind_sources(record: Record) -> None:
