@@ -214,8 +214,9 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("asyncio", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # The API answers for every failure itself; what uvicorn adds are streams that were cut on purpose.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
 
 
 def _notify(state: str) -> None:

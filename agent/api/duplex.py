@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
 from agent.ports.runtime import StdioSession
@@ -45,10 +46,16 @@ class Duplex:
         return ("eof" if message["type"] == "websocket.eof" else "gone"), b""
 
     async def send(self, data: bytes) -> None:
-        await self._send({"type": "websocket.send", "bytes": data})
+        """Raises Cancelled when the client is known to be gone."""
+        try:
+            await self._send({"type": "websocket.send", "bytes": data})
+        except OSError as error:  # how uvicorn's WebSocket tells it
+            raise errors.Cancelled("the client went away") from error
 
     async def close(self) -> None:
-        await self._send({"type": "websocket.close"})
+        """Safe to repeat, also when the client is gone."""
+        with suppress(OSError):
+            await self._send({"type": "websocket.close"})
 
     async def _connect(self) -> None:
         if not self._connected:
@@ -70,6 +77,8 @@ async def relay(duplex: Duplex, session: StdioSession, *, stdin: bool, framed: b
             sending.result()
         else:
             receiving.result()
+    except errors.Cancelled:
+        pass
     except errors.MooringError as error:
         # The stream has begun, so the reason can only be told inside it.
         text = f"{error.message}\r\n".encode()
