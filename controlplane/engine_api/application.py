@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any
 
+from django.db import OperationalError
+
 from controlplane.accounts.access import Action, Target, authorise
 from controlplane.accounts.actor import Actor
 from controlplane.audit.actions import authorise_and_record, record_outcome
@@ -57,6 +59,9 @@ class EngineApi:
                 logger.info("answer.cut path=%s reason=%s", scope["path"], error.message)
             else:
                 await request.answer_error(error)
+        except OperationalError as error:
+            logger.warning("engine_api.database_away path=%s error=%s", scope["path"], error)
+            await request.answer_error(Unavailable("the control plane's database is busy or cannot be reached"))
         except Exception:
             reference = secrets.token_hex(4)
             logger.exception("engine_api.failed reference=%s path=%s", reference, scope["path"])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 
 import orjson
+from django.db import OperationalError
 
 from controlplane.engine_api.application import EngineApi
 from controlplane.engine_api.request import COMMON_HEADERS
 from controlplane.frontdoor.authentication import engine_actor
 from controlplane.frontdoor.tunnels import relay_tunnel
-from wire.errors import MooringError
+from wire.errors import MooringError, Unavailable
 from wire.httpstatus import status_of
 from wire.net.asgi import App, Receive, Scope, Send
 
@@ -52,7 +53,10 @@ class Dispatch:
     async def _serve_engine(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             actor = await engine_actor(scope)
-        except MooringError as error:
+        except (MooringError, OperationalError) as problem:
+            error = (
+                problem if isinstance(problem, MooringError) else Unavailable("the control plane's database is away")
+            )
             if scope["type"] == "websocket":
                 await receive()
             kind = "http.response" if scope["type"] == "http" else "websocket.http.response"

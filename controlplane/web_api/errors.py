@@ -6,12 +6,13 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from controlplane.kernel.requests import new_request_id
-from wire.errors import Internal, MooringError
+from wire.errors import Internal, MooringError, Unavailable
 from wire.httpstatus import error_for_status, status_of
 
 __all__ = ["error_body", "exception_handler"]
@@ -74,6 +75,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         error = error_for_status(exc.status_code, str(exc.detail))
         if exc.status_code not in (400, 401, 403, 404, 503):
             return Response(error_body(error, request_id), status=exc.status_code)
+    elif isinstance(exc, OperationalError):
+        logger.warning("web_api.database_away request=%s error=%s", request_id, exc)
+        error, headers = Unavailable("the database is busy or cannot be reached"), {"Retry-After": "2"}
     elif isinstance(exc, Http404):
         error = error_for_status(404, "No such page")
     elif isinstance(exc, PermissionDenied):

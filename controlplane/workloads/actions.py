@@ -19,7 +19,7 @@ from controlplane.workloads.parsing import (
     volume_columns,
 )
 
-__all__ = ["apply_news", "replace_all", "replace_objects"]
+__all__ = ["apply_news", "forget_removed_hosts", "replace_all", "replace_objects"]
 
 KEEP_EVENTS, TRIM_EVERY = 2000, 100
 M = TypeVar("M", bound=models.Model)
@@ -89,6 +89,12 @@ def apply_news(host_id: uuid.UUID, lines: Sequence[dict[str, Any]]) -> None:
         mirror.save(update_fields=["sequence", "as_of"])
     for container_id in changed:
         _hint("container", host_id, container_id)
+
+
+def forget_removed_hosts() -> None:
+    """Drop what is mirrored of hosts that were taken out of the fleet."""
+    for model in (Container, Image, Volume, Network, EngineEvent, HostMirror):
+        model._default_manager.filter(host__removed_at__isnull=False).delete()
 
 
 def _replace(

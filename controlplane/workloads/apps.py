@@ -16,6 +16,7 @@ class WorkloadsConfig(AppConfig):
         from controlplane.gateway.observation import HostNews, HostObjects, HostSnapshot
         from controlplane.kernel.bus import subscribe
         from controlplane.kernel.tasks import CleaningTime
+        from controlplane.workloads.actions import forget_removed_hosts
         from controlplane.workloads.handlers import on_news, on_objects, on_snapshot
         from controlplane.workloads.terminals import forget_old_tickets
 
@@ -23,3 +24,4 @@ class WorkloadsConfig(AppConfig):
         subscribe(HostNews, on_news)
         subscribe(HostObjects, on_objects)
         subscribe(CleaningTime, lambda _: forget_old_tickets())
+        subscribe(CleaningTime, lambda _: forget_removed_hosts())
