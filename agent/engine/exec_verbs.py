@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +53,7 @@ async def exec_create(ctx: Context, ref: str, body: ExecCreateRequest) -> str:
         keys_given=body.detach_keys,
     )
     ctx.execs.add(item)
-    container.exec_ids.append(item.id)
+    container.exec_ids = [*ctx.execs.drop_finished(container.exec_ids, time.monotonic()), item.id]
     _tell(ctx, container, f"exec_create: {_shown(item)}", item)
     return item.id
 
@@ -230,7 +231,7 @@ async def _watch(ctx: Context, container: Container, item: Exec) -> None:
         code = status.code
     except MooringError:
         code = 128 + signal.SIGKILL
-    item.running, item.exit_code = False, code
+    item.running, item.exit_code, item.touched_s = False, code, time.monotonic()
     _tell(ctx, container, "exec_die", item, exitCode=str(code))
     item.done.set()
 

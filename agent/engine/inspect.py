@@ -41,7 +41,7 @@ async def inspect(ctx: Context, ref: str, *, size: bool = False) -> dict[str, An
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": _apparmor(ctx, container),
-        "ExecIDs": ctx.execs.running_of(container.exec_ids) or None,
+        "ExecIDs": ctx.execs.unfinished_of(container.exec_ids) or None,
         "HostConfig": _host_config(container),
         "GraphDriver": _graph_driver(ctx, container),
     }
