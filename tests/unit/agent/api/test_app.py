@@ -478,3 +478,17 @@ async def test_an_import_by_url_fetches_the_archive_and_leaves_nothing(tmp_path:
     with pytest.raises(errors.Internal, match="connection refused"):
         await anext(import_from_url("http://127.0.0.1:1/x", scratch, import_))
     assert not list(scratch.iterdir())
+
+
+async def test_a_busy_host_still_tells_its_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.api.host_calls._HEARTBEAT_S", 0.02)
+
+    async def busy(after: int | None) -> AsyncIterator[Any]:
+        for number in range(60):
+            await asyncio.sleep(0.001)
+            yield number, {"Type": "image", "Action": "tag", "Actor": {"ID": "i"}}
+
+    async with running(tmp_path, FakeEngine(numbered_events=busy)) as client:
+        lines = [json.loads(line) for line in (await client.ask("GET", "/mooring/v1/events")).body.splitlines()]
+    assert [line["seq"] for line in lines if "event" in line] == list(range(60))
+    assert any(line.get("facts") == {"cpus": 2} for line in lines)
