@@ -24,7 +24,7 @@ from agent.api.backends import Backends
 from agent.build.builder import Builder
 from agent.config import Config
 from agent.engine.engine import Engine
-from agent.host import cgroups, doctor, spawn
+from agent.host import cgroups, doctor, mounts, spawn
 from agent.host.facts import HostFacts
 from agent.host.files import Lock, LockHeld
 from agent.ports.network import Networking
@@ -84,6 +84,11 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     from agent.volumes.local import LocalVolumes
 
     spawn.become_subreaper()
+    # At every child's end, also look for orphans: one that dies only now has nobody else who would reap it.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, spawn.reap_orphans)
+    with contextlib.suppress(OSError):
+        if mounts.ensure_shared_root():
+            _log.info("host.root_shared reason='mount propagation, as under systemd'")
     store = SqliteStore(config.journal)
     stack.push_async_callback(store.close)
     runtime = await _open_runtime(config)

@@ -18,7 +18,7 @@ from typing import Final
 from agent.host import syscalls
 
 __all__ = [
-    "MS_BIND", "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree", "is_mounted",
+    "MS_BIND", "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree", "ensure_shared_root", "is_mounted",
     "iter_mounts", "make_filesystem", "mount", "mount_overlay", "set_propagation", "unmount", "unmount_below",
 ]  # fmt: skip
 
@@ -217,6 +217,20 @@ def _set_attributes(mount_fd: int, attributes: int, *, recursive: bool) -> None:
 def set_propagation(target: Path, kind: str, *, recursive: bool = False) -> None:
     """Make a mount `private`, `slave`, `shared` or `unbindable`."""
     mount("none", target, "", flags=MS_PROPAGATION[kind] | (MS_REC if recursive else 0))
+
+
+def ensure_shared_root() -> bool:
+    """Make `/` and what is below it shared, as systemd does at boot; False when it already was. Safe to repeat.
+
+    Binds with `shared` or `rshared` propagation need it (mount_namespaces(7)), and a host whose first process is not
+    systemd starts with everything private.
+    """
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        root = [line.split() for line in lines if line.split()[4] == "/"]
+    if not root or any(word.startswith("shared:") for word in root[-1][6:]):
+        return False
+    set_propagation(Path("/"), "shared", recursive=True)
+    return True
 
 
 def unmount(target: Path | str, *, detach: bool = True) -> bool:
