@@ -8,11 +8,9 @@ from wire import errors
 
 __all__ = [
     "buildkit",
-    "no_plugin",
     "no_privileges",
     "not_a_manager",
     "not_in_a_swarm",
-    "plugins",
     "plugins_unsupported",
     "swarm_init",
 ]
@@ -33,16 +31,8 @@ async def swarm_init(backends: Backends, request: Request) -> None:
     raise errors.Unsupported("swarm mode is not offered by this engine: services are run by the control plane")
 
 
-async def plugins(backends: Backends, request: Request) -> None:
-    await request.answer_json([])
-
-
 async def no_privileges(backends: Backends, request: Request) -> None:
     await request.answer_json([])
-
-
-async def no_plugin(backends: Backends, request: Request) -> None:
-    raise errors.NotFound(f'plugin "{request.name}" not found')
 
 
 async def plugins_unsupported(backends: Backends, request: Request) -> None:

@@ -13,6 +13,7 @@ from agent.api import (
     host_calls,
     images,
     networks,
+    plugins,
     refusals,
     system,
     volumes,
@@ -110,14 +111,14 @@ ROUTES: dict[str, Handler] = {
         )
     },
     # plugins
-    "GET /plugins": refusals.plugins,
+    "GET /plugins": plugins.list_,
     "GET /plugins/privileges": refusals.no_privileges,
     "POST /plugins/pull": refusals.plugins_unsupported,
-    "POST /plugins/create": refusals.plugins_unsupported,
-    "GET /plugins/{name...}/json": refusals.no_plugin,
-    "DELETE /plugins/{name...}": refusals.no_plugin,
+    "POST /plugins/create": plugins.create,
+    "GET /plugins/{name...}/json": plugins.inspect,
+    "DELETE /plugins/{name...}": plugins.remove,
     **{
-        f"POST /plugins/{{name...}}/{verb}": refusals.no_plugin
+        f"POST /plugins/{{name...}}/{verb}": plugins.refuse(verb)
         for verb in ("enable", "disable", "upgrade", "push", "set")
     },
 }  # fmt: skip

@@ -21,6 +21,7 @@ from agent.engine import (
     log_verbs,
     network_verbs,
     pause,
+    plugins,
     prune,
     recover,
     remove,
@@ -331,6 +332,23 @@ class Engine:
 
     async def network_prune(self, filters: Filters) -> Document:
         return await network_verbs.network_prune(self._ctx, filters)
+
+    # volumes
+    # plugins
+    def plugin_list(self) -> Documents:
+        return plugins.listing(self._ctx)
+
+    def plugin_inspect(self, ref: str) -> Document:
+        return plugins.inspect(self._ctx, ref)
+
+    async def plugin_create(self, name: str, source: AsyncIterator[bytes]) -> None:
+        await plugins.create(self._ctx, name, source, self._ctx.config.tmp)
+
+    async def plugin_remove(self, ref: str) -> Document:
+        return await plugins.remove(self._ctx, ref)
+
+    def plugin_refuse(self, ref: str, verb: str) -> None:
+        plugins.refuse(self._ctx, ref, verb)
 
     # volumes
     async def volume_list(self, filters: Filters | None = None) -> Document:

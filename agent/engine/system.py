@@ -25,7 +25,7 @@ from wire.versions import MAX_API, MIN_API
 __all__ = ["VERSION", "auth", "df", "info", "version"]
 
 VERSION: Final = "0.1.0"
-_DOCKER_VERSION: Final = "26.1.5"
+DOCKER_VERSION: Final = "26.1.5"
 """The engine whose behaviour we match; clients compare `ServerVersion` to decide what to ask."""
 
 
@@ -47,12 +47,12 @@ async def version(ctx: Context) -> dict[str, Any]:
     return {
         "Platform": {"Name": f"Mooring {VERSION}"},
         "Components": [
-            {"Name": "Engine", "Version": _DOCKER_VERSION, "Details": details},
+            {"Name": "Engine", "Version": DOCKER_VERSION, "Details": details},
             {"Name": "mooring", "Version": VERSION, "Details": {"Python": platform.python_version()}},
             {"Name": runtime.name, "Version": runtime.version, "Details": {"GitCommit": runtime.commit}},
             {"Name": "conmon", "Version": runtime.conmon_version, "Details": {"GitCommit": ""}},
         ],
-        "Version": _DOCKER_VERSION,
+        "Version": DOCKER_VERSION,
         "ApiVersion": str(MAX_API),
         "MinAPIVersion": str(MIN_API),
         "GitCommit": "",
@@ -138,7 +138,7 @@ async def info(ctx: Context) -> dict[str, Any]:
         "Name": config.name or socket.gethostname(),
         "Labels": [],
         "ExperimentalBuild": False,
-        "ServerVersion": _DOCKER_VERSION,
+        "ServerVersion": DOCKER_VERSION,
         "Runtimes": {name: {"path": runtime.path} for name in sorted({DEFAULT_RUNTIME, runtime.name})},
         "DefaultRuntime": DEFAULT_RUNTIME,
         "Swarm": {

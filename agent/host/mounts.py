@@ -18,8 +18,9 @@ from typing import Final
 from agent.host import syscalls
 
 __all__ = [
-    "MS_BIND", "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree", "ensure_shared_root", "is_mounted",
-    "iter_mounts", "make_filesystem", "mount", "mount_overlay", "set_propagation", "unmount", "unmount_below",
+    "MS_BIND", "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree",
+    "ensure_shared_root", "is_mounted", "iter_mounts", "make_filesystem", "mount", "mount_overlay", "set_propagation",
+    "unmount", "unmount_below",
 ]  # fmt: skip
 
 MS_RDONLY: Final = 0x1
