@@ -85,7 +85,8 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
 
     spawn.become_subreaper()
     # At every child's end, also look for orphans: one that dies only now has nobody else who would reap it.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, spawn.reap_orphans)
+    # uvloop keeps SIGCHLD from `add_signal_handler`; it still lets Python's own handlers run at once.
+    signal.signal(signal.SIGCHLD, _on_child_end)
     with contextlib.suppress(OSError):
         if mounts.ensure_shared_root():
             _log.info("host.root_shared reason='mount propagation, as under systemd'")
@@ -122,6 +123,10 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
         return await asyncio.to_thread(report, config, [*of_runtime, *networking.findings()])
 
     return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read, scratch=config.tmp))
+
+
+def _on_child_end(_number: int, _frame: object) -> None:
+    spawn.reap_orphans()
 
 
 async def _open_runtime(config: Config) -> Runtime:
