@@ -6,7 +6,7 @@ import uuid
 
 from django.db.models import Count, Q
 
-from controlplane.fleet.choices import HostState
+from controlplane.fleet.choices import HostState, Link
 from controlplane.fleet.models import Host
 from controlplane.fleet.selectors import gateway_silent_since, list_hosts, state_of
 from wire.errors import Unavailable
@@ -15,14 +15,15 @@ __all__ = ["choose_host", "default_host"]
 
 
 def default_host(organisation_id: uuid.UUID) -> Host:
-    """Return the host behind the default environment for one-host requests: the only host, whatever its state;
-    of several, the one that joined first and is reachable. Raises Unavailable when there is none."""
+    """Return the host behind the default environment: the one that joined first and has linked up since.
+
+    It stays that host while it is away: an error is better than another host's containers under the same address.
+    Raises Unavailable when there is none.
+    """
     hosts = list(list_hosts(organisation_id).order_by("created_at"))
     if not hosts:
         raise Unavailable("no host has joined yet: add one in the dashboard under Hosts")
-    silent = gateway_silent_since()
-    usable = [host for host in hosts if state_of(host, silent)[0] in (HostState.ONLINE, HostState.DEGRADED)]
-    return (usable or hosts)[0]
+    return next((host for host in hosts if host.link != Link.NEVER), hosts[0])
 
 
 def choose_host(organisation_id: uuid.UUID) -> Host:

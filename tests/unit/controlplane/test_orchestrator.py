@@ -92,13 +92,14 @@ def test_the_emptiest_reachable_open_host_is_chosen(host: Host) -> None:
         choose_host(host.organisation_id)
 
 
-def test_the_default_environment_is_the_first_host_that_answers(host: Host) -> None:
+def test_the_default_environment_is_the_first_host_and_stays_it_while_it_is_away(host: Host) -> None:
+    never = Host.objects.create(organisation=host.organisation, name="never")
+    Host.objects.filter(pk=never.pk).update(created_at="2020-01-01T00:00:00Z")
     other = Host.objects.create(organisation=host.organisation, name="a-later-one")
-    assert default_host(host.organisation_id) == host
     link_up(other.pk, host.link_epoch)
     assert default_host(host.organisation_id) == host
     link_down(host.pk, host.link_epoch, left=False)
-    assert default_host(host.organisation_id) == other
+    assert default_host(host.organisation_id) == host
     Host.objects.update(removed_at="2026-01-01T00:00:00Z")
     with pytest.raises(Unavailable, match="no host has joined yet"):
         default_host(host.organisation_id)
