@@ -10,6 +10,7 @@ runc the commands are always run.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import hashlib
 import logging
@@ -36,6 +37,7 @@ from agent.ports.runtime import (
     StdioSession,
 )  # fmt: skip
 from agent.runtime import seccomp
+from agent.runtime.apparmor import DEFAULT_PROFILE, ensure_default_profile
 from agent.runtime.binaries import Programs, find_programs
 from agent.runtime.container import Container, Record, own_directories
 from agent.runtime.execs import Exec, kill_leftovers
@@ -60,7 +62,7 @@ class OciRuntime:
 
     def __init__(
         self, programs: Programs, layout: cgroups.Layout, *, root: Path, seccomp_cache: Path, cgroup_parent: str,
-        mounted: tuple[str, ...] = (),
+        mounted: tuple[str, ...] = (), apparmor_profile: str | None = None,
     ) -> None:  # fmt: skip
         self._programs = programs
         self._layout = layout
@@ -77,6 +79,7 @@ class OciRuntime:
         self._filters = seccomp.FilterCache(seccomp_cache, _toolchain(programs))
         self._sections: dict[tuple[str, tuple[str, ...]], tuple[seccomp.Section | None, str]] = {}
         self._mounted = mounted
+        self._apparmor_profile = apparmor_profile
         # conmon makes a terminal's console socket there: the path must fit a socket address.
         self._socket_directory = str(root) if len(str(root)) < _SOCKET_DIRECTORY_LIMIT else "/run"
         memory = layout.directory("memory", "/")
@@ -102,6 +105,7 @@ class OciRuntime:
         return cls(
             programs, layout, root=root, seccomp_cache=seccomp_cache, cgroup_parent=cgroup_parent,
             mounted=mounted,
+            apparmor_profile=DEFAULT_PROFILE if await ensure_default_profile() else None,
         )  # fmt: skip
 
     def info(self) -> RuntimeInfo:
@@ -122,7 +126,9 @@ class OciRuntime:
 
     def findings(self) -> list[Finding]:
         """See the port."""
-        return find_findings(self._programs, self._layout, mounted=self._mounted)
+        return find_findings(
+            self._programs, self._layout, mounted=self._mounted, confined=self._apparmor_profile is not None
+        )
 
     # making
 
@@ -134,6 +140,9 @@ class OciRuntime:
         bundle = BundleFiles(spec.bundle, spec.id)
         spec.bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
         bundle.remove()
+        if spec.process.apparmor_profile is None and self._apparmor_profile is not None:
+            confined = dataclasses.replace(spec.process, apparmor_profile=self._apparmor_profile)
+            spec = dataclasses.replace(spec, process=confined)
         section, key = self._section(spec.seccomp, spec.process.capabilities)
         annotations: dict[str, str] = {}
         program = self._filters.find(key) if section is not None and self._is_crun else None
@@ -283,7 +292,7 @@ class OciRuntime:
         self._get(container_id)
         document = build_resources(resources, self._layout.version, swap_accounting=self._swap_accounting)
         result = await spawn.run(
-            [*self._argv, "update", "--resources", "-", container_id],
+            [*self._argv, "update", "--resources", "/proc/self/fd/0", container_id],
             input=msgspec.json.encode(document),
             timeout_s=_COMMAND_TIMEOUT_S,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.host import kernel
 from agent.host.cgroups import Layout
 from agent.host.findings import Finding
 from agent.runtime.binaries import INIT_PACKAGE, Programs, known_faults
@@ -16,9 +17,13 @@ _MITIGATIONS = (
 )
 
 
-def find_findings(programs: Programs, layout: Layout, *, mounted: tuple[str, ...] = ()) -> list[Finding]:
-    """Everything worth telling, in no order. `mounted` are cgroup controllers the agent mounted for crun."""
-    return [*_versions(programs), *_choice(programs), *_cgroups(layout, mounted), *_seccomp(programs)]
+def find_findings(
+    programs: Programs, layout: Layout, *, mounted: tuple[str, ...] = (), confined: bool = False
+) -> list[Finding]:
+    """Everything worth telling, in no order. `mounted` are cgroup controllers the agent mounted for crun; `confined`
+    says that the default AppArmor profile is loaded."""
+    found = [*_versions(programs), *_choice(programs), *_cgroups(layout, mounted), *_seccomp(programs)]
+    return [*found, *_apparmor(confined)]
 
 
 def _versions(programs: Programs) -> Iterator[Finding]:
@@ -82,6 +87,17 @@ def _cgroups(layout: Layout, mounted: tuple[str, ...]) -> Iterator[Finding]:
         detail="limits work; starting a container takes some milliseconds longer than with v2",
         next="boot with systemd.unified_cgroup_hierarchy=1",
     )
+
+
+def _apparmor(confined: bool) -> Iterator[Finding]:
+    if kernel.apparmor_enabled() and not confined:
+        yield Finding(
+            code="apparmor-unused",
+            severity="warning",
+            title="AppArmor is on, but containers run without a profile",
+            detail="the default profile could not be loaded; namespaces, capabilities and seccomp confine them still",
+            next="install the package apparmor and restart the agent",
+        )
 
 
 def _seccomp(programs: Programs) -> Iterator[Finding]:

@@ -118,7 +118,9 @@ def build_config(
     }
     if spec.hostname and "uts" in spec.namespaces:
         config["hostname"] = spec.hostname
-    noted = {**spec.annotations, **(annotations or {})}
+    # The runtime obeys `run.oci.*`: never from outside, whatever the caller let through.
+    given = {name: value for name, value in spec.annotations.items() if not name.startswith("run.oci.")}
+    noted = {**given, **(annotations or {})}
     if noted:
         config["annotations"] = noted
     return config

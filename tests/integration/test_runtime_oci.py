@@ -240,7 +240,6 @@ async def test_a_slow_latecomer_is_cut_and_the_container_goes_on(lab: Lab, monke
 _AGENT = """
     import asyncio, sys
     from pathlib import Path
-from typing import Any
     from agent.ports.runtime import ExecSpec
     from agent.runtime.oci import OciRuntime
     from tests.busybox_lab import busybox_spec

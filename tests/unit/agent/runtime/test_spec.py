@@ -65,7 +65,8 @@ def test_names_live_in_their_namespace() -> None:
 
 def test_no_hook_and_no_annotation_of_its_own() -> None:
     assert {"hooks", "annotations"}.isdisjoint(config(spec()))
-    assert config(spec(annotations={"a": "b"}), annotations={"c": "d"})["annotations"] == {"a": "b", "c": "d"}
+    given = {"a": "b", "run.oci.seccomp_bpf_data": "x"}
+    assert config(spec(annotations=given), annotations={"c": "d"})["annotations"] == {"a": "b", "c": "d"}
 
 
 def test_devices_are_refused_but_for_dockers_six() -> None:
