@@ -4,13 +4,6 @@ A `Session` does no I/O. Its owner feeds it what the peer sent (`feed`) and, whe
 be sent (`take_output`); `wire.net.carrier` does that for a transport and for an upgraded ASGI connection. Frames queued
 in one turn of the event loop leave as one write.
 
-State of a stream (each side keeps its own):
-
-    open ──our FIN──► half-closed (local) ──peer's FIN──► closed
-      │                                                     ▲
-      ├──peer's FIN──► half-closed (remote) ──our FIN───────┤
-      └──RST either way, or the session ends────────────────┘
-
 Memory is bounded: a stream buffers at most its window, a session at most `Limits.session_window_bytes` of windows
 beyond the initial ones, and writers stop when `Limits.output_bytes` wait to be taken.
 """
@@ -21,32 +14,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wire import errors
-from wire.net.frames import ACK, FIN, RST, SYN, Code, Decoder, Frame, Kind, ProtocolError, pack
+from wire.net.frames import ACK, RST, SYN, Code, Decoder, Frame, Kind, ProtocolError, pack
+from wire.net.stream import Limits, SessionClosed, Stream, StreamReset
 
 __all__ = ["Clock", "Limits", "Session", "SessionClosed", "Stream", "StreamReset", "opened"]
-
-
-_RESET_TEXT: dict[int, str] = {
-    Code.REFUSED: "the peer refused the stream",
-    Code.FLOW_CONTROL: "the peer says its credit was overrun",
-    Code.INTERNAL: "the peer failed while serving the stream",
-}
-
-
-class StreamReset(errors.Unavailable):
-    """The peer gave the stream up, or it was reset here. `code` says why."""
-
-    def __init__(self, message: str, code: int = Code.NORMAL) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class SessionClosed(errors.Unavailable):
-    """The connection under the stream is gone."""
 
 
 class Clock(Protocol):
@@ -55,20 +29,6 @@ class Clock(Protocol):
     def time(self) -> float: ...
     def call_later(self, delay: float, callback: Callable[..., object], /, *args: Any) -> Any: ...
     def call_soon(self, callback: Callable[..., object], /, *args: Any) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Both ends must use the same `initial_window_bytes` and `frame_bytes`; the rest is each end's own choice."""
-
-    initial_window_bytes: int = 512 * 1024
-    max_window_bytes: int = 4 * 1024 * 1024
-    session_window_bytes: int = 32 * 1024 * 1024  # growth of all streams' windows together
-    frame_bytes: int = 64 * 1024
-    output_bytes: int = 256 * 1024
-    streams: int = 4096  # opened by the peer and alive
-    ping_interval_s: float = 10.0
-    ping_misses: int = 3
 
 
 class Session:
@@ -155,7 +115,7 @@ class Session:
         stream = Stream(self, self._next_id)
         self._next_id += 2
         self._streams[stream.id] = stream
-        self._queue(pack(Kind.WINDOW, SYN, stream.id, 0))
+        self.queue(pack(Kind.WINDOW, SYN, stream.id, 0))
         return stream
 
     async def ping(self) -> float:
@@ -171,13 +131,13 @@ class Session:
         if not self._draining and self._error is None:
             self._draining = True
             self._ending.set()
-            self._queue(pack(Kind.GOAWAY, 0, 0, Code.NORMAL))
+            self.queue(pack(Kind.GOAWAY, 0, 0, Code.NORMAL))
 
     def close(self, error: errors.MooringError | None = None, *, code: Code = Code.NORMAL) -> None:
         """End the session and every stream. The last output (GOAWAY) can still be taken. Safe to repeat."""
         if self._error is not None:
             return
-        self._queue(pack(Kind.GOAWAY, 0, 0, code))
+        self.queue(pack(Kind.GOAWAY, 0, 0, code))
         self._fail(error or SessionClosed("the connection was closed"))
 
     def _fail(self, error: errors.MooringError) -> None:
@@ -186,13 +146,13 @@ class Session:
         self._error = error
         self._timer.cancel()
         for stream in list(self._streams.values()):
-            stream._end(SessionClosed(error.message))
+            stream.end(SessionClosed(error.message))
         for _, answer in self._pings.values():
             if answer is not None and not answer.done():
                 answer.set_exception(SessionClosed(error.message))
         self._pings.clear()
         while self._turns:
-            self._next_turn()
+            self.next_turn()
         self._ending.set()
         self._closed.set()
 
@@ -217,7 +177,7 @@ class Session:
         data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
         self._output.clear()
         self._output_bytes = 0
-        self._next_turn()
+        self.next_turn()
         return data
 
     # frames in
@@ -235,7 +195,7 @@ class Session:
         else:
             stream = self._find_stream(frame)
             if stream is not None:
-                stream._on_frame(frame)
+                stream.on_frame(frame)
 
     def _find_stream(self, frame: Frame) -> Stream | None:
         number = frame.stream
@@ -249,7 +209,7 @@ class Session:
             raise ProtocolError(f"stream {number} opened out of order")
         self._last_peer_id = number
         if self._on_stream is None or self.draining or self._peer_streams >= self.limits.streams:
-            self._queue(pack(Kind.WINDOW, RST, number, Code.REFUSED))
+            self.queue(pack(Kind.WINDOW, RST, number, Code.REFUSED))
             return None
         stream = Stream(self, number)
         self._streams[number] = stream
@@ -259,7 +219,7 @@ class Session:
 
     def _on_ping(self, frame: Frame) -> None:
         if frame.flags == SYN:
-            self._queue(pack(Kind.PING, ACK, 0, frame.number))
+            self.queue(pack(Kind.PING, ACK, 0, frame.number))
         elif frame.flags == ACK:
             sent_at, answer = self._pings.pop(frame.number, (None, None))
             if sent_at is None:
@@ -275,7 +235,7 @@ class Session:
     def _send_ping(self, answer: asyncio.Future[float] | None) -> None:
         self._ping_number = self._ping_number % 0xFFFFFFFF + 1
         self._pings[self._ping_number] = (self._clock.time(), answer)
-        self._queue(pack(Kind.PING, SYN, 0, self._ping_number))
+        self.queue(pack(Kind.PING, SYN, 0, self._ping_number))
 
     def _on_tick(self) -> None:
         # Any byte counts as a sign of life: under load the answer to a ping waits behind data.
@@ -290,8 +250,8 @@ class Session:
             self._keepalive = self._ping_number
         self._timer = self._clock.call_later(self.limits.ping_interval_s, self._on_tick)
 
-    # frames out
-    def _queue(self, data: bytes, payload: bytes = b"") -> None:
+    # what streams ask (see `wire.net.stream.Multiplexer`)
+    def queue(self, data: bytes, payload: bytes = b"") -> None:
         if self._error is not None:
             return
         self._output.append(data)
@@ -306,8 +266,7 @@ class Session:
             # Writers stop at output_bytes; only answers to a flood of control frames get this far.
             self._fail(errors.Unavailable("the peer does not read what it asks for"))
 
-    async def _take_turn(self) -> None:
-        """Wait until a data frame may be queued. The caller must call `_next_turn` afterwards, whatever happened."""
+    async def take_turn(self) -> None:
         if not self._turns and self._output_bytes < self.limits.output_bytes:
             return
         turn = asyncio.get_running_loop().create_future()
@@ -315,10 +274,10 @@ class Session:
         try:
             await turn
         except asyncio.CancelledError:
-            self._next_turn()
+            self.next_turn()
             raise
 
-    def _next_turn(self) -> None:
+    def next_turn(self) -> None:
         if self._output_bytes < self.limits.output_bytes or self._error is not None:
             while self._turns:
                 turn = self._turns.popleft()
@@ -330,192 +289,20 @@ class Session:
         self._notified = False
         self._on_output()
 
-    def _forget(self, stream: Stream) -> None:
+    def forget(self, stream: Stream) -> None:
         if self._streams.pop(stream.id, None) is not None and stream.id % 2 == self._peer_parity:
             self._peer_streams -= 1
 
-    def _grow_window(self, wanted_bytes: int) -> int:
+    def time(self) -> float:
+        return self._clock.time()
+
+    def grow_window(self, wanted_bytes: int) -> int:
         granted = min(wanted_bytes, self._spare_window_bytes)
         self._spare_window_bytes -= granted
         return granted
 
-
-class Stream:
-    """One two-way byte stream. Its opener and its acceptor each own their end and must `finish` or `reset` it."""
-
-    def __init__(self, session: Session, number: int) -> None:
-        self.id = number
-        self._session = session
-        self._chunks: deque[bytes] = deque()
-        self._readable = asyncio.Event()
-        self._credit = session.limits.initial_window_bytes
-        self._credit_came = asyncio.Event()
-        self._window = session.limits.initial_window_bytes  # what the peer may have in flight and in our buffer
-        self._granted = self._window  # what it may still send
-        self._unreturned = 0  # read here, not yet given back
-        self._returned_at = -1.0
-        self._sent_fin = self._got_fin = False
-        self._error: errors.MooringError | None = None  # ends reading and writing
-        self._write_error: errors.MooringError | None = None  # reset after the peer's FIN: its data stays readable
-        self._closed = asyncio.Event()
-
-    @property
-    def closed(self) -> bool:
-        """True when neither end will send any more. Received data may still be unread."""
-        return self._closed.is_set()
-
-    async def wait_closed(self) -> None:
-        await self._closed.wait()
-
-    # reading
-    async def read(self) -> bytes:
-        """Return the next bytes (at most a frame's worth) or b"" at the peer's end of writing.
-
-        Raises StreamReset when the peer gave up before that, SessionClosed when the connection is gone.
-        """
-        while not self._chunks:
-            if self._error is not None:
-                raise self._error
-            if self._got_fin:
-                return b""
-            self._readable.clear()
-            await self._readable.wait()
-        chunk = self._chunks.popleft()
-        self._give_back(len(chunk))
-        return chunk
-
-    async def read_exactly(self, size_bytes: int) -> bytes:
-        """Return exactly that many bytes, leaving the rest unread. Raises Invalid when the stream ends first."""
-        parts: list[bytes] = []
-        missing = size_bytes
-        while missing:
-            chunk = await self.read()
-            if not chunk:
-                raise errors.Invalid(f"the stream ended {missing} bytes early")
-            if len(chunk) > missing:
-                self._chunks.appendleft(chunk[missing:])
-                self._unreturned -= len(chunk) - missing
-                chunk = chunk[:missing]
-            parts.append(chunk)
-            missing -= len(chunk)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self.read():
-            yield chunk
-
-    # writing
-    async def write(self, data: bytes) -> None:
-        """Send `data`, waiting for credit and for room. Cancelled halfway, part of it may have been sent.
-
-        Raises StreamReset or SessionClosed when it cannot be sent, RuntimeError after `finish`.
-        """
-        if self._sent_fin:
-            raise RuntimeError("write after finish")
-        at, end = 0, len(data)
-        session = self._session
-        while at < end:
-            while not self._credit and self._error is None and self._write_error is None:
-                self._credit_came.clear()
-                await self._credit_came.wait()
-            await session._take_turn()
-            try:
-                if (error := self._error or self._write_error) is not None:
-                    raise error
-                size = min(end - at, self._credit, session.limits.frame_bytes)
-                if size:
-                    self._credit -= size
-                    session._queue(pack(Kind.DATA, 0, self.id, size), data if size == end else data[at : at + size])
-                    at += size
-            finally:
-                session._next_turn()
-
-    def finish(self) -> None:
-        """Say that nothing more will be written (half-close). Reading goes on. Safe to repeat."""
-        if not self._sent_fin and self._error is None and self._write_error is None:
-            self._sent_fin = True
-            self._session._queue(pack(Kind.WINDOW, FIN, self.id, 0))
-            self._check_closed()
-
-    def reset(self, code: Code = Code.NORMAL) -> None:
-        """Give the stream up in both directions; what was received and not read is dropped. Safe to repeat."""
-        if self.closed:
-            self._chunks.clear()
-            return
-        self._session._queue(pack(Kind.WINDOW, RST, self.id, code))
-        self._end(StreamReset("the stream was reset", code))
-
-    # called by the session
-    def _on_frame(self, frame: Frame) -> None:
-        if frame.flags & RST:
-            self._on_reset(frame.number)
-            return
-        if frame.kind == Kind.DATA:
-            if self._got_fin:
-                raise ProtocolError(f"data on stream {self.id} after its end")
-            if frame.number > self._granted:
-                self.reset(Code.FLOW_CONTROL)
-                return
-            if frame.payload:
-                self._granted -= frame.number
-                self._chunks.append(frame.payload)
-                self._readable.set()
-        elif frame.number:
-            self._credit += frame.number
-            self._credit_came.set()
-        if frame.flags & FIN:
-            if self._got_fin:
-                raise ProtocolError(f"stream {self.id} ended twice")
-            self._got_fin = True
-            self._readable.set()
-            self._check_closed()
-
-    def _on_reset(self, code: int) -> None:
-        error = StreamReset(_RESET_TEXT.get(code, "the peer reset the stream"), code)
-        if self._got_fin:
-            # It said all it had to say and then lost interest in what we send: its words stay readable.
-            self._write_error = error
-            self._credit_came.set()
-            self._closed.set()
-            self._release()
-        else:
-            self._end(error)
-
-    def _end(self, error: errors.MooringError) -> None:
-        self._error = error
-        self._chunks.clear()
-        self._readable.set()
-        self._credit_came.set()
-        self._closed.set()
-        self._release()
-
-    def _check_closed(self) -> None:
-        if self._sent_fin and self._got_fin:
-            self._closed.set()
-            self._release()
-
-    def _release(self) -> None:
-        self._session._forget(self)
-        self._session._spare_window_bytes += self._window - self._session.limits.initial_window_bytes
-        self._window = self._session.limits.initial_window_bytes
-
-    def _give_back(self, size_bytes: int) -> None:
-        """Return credit once half the window is read; widen the window when it goes round too fast for the path."""
-        self._unreturned += size_bytes
-        if self._got_fin or self.closed or self._unreturned * 2 < self._window:
-            return
-        session = self._session
-        now = session._clock.time()
-        round_trip_s = session.round_trip_s
-        grown = 0
-        if round_trip_s is not None and 0 <= now - self._returned_at < 4 * round_trip_s:
-            grown = session._grow_window(min(self._window, session.limits.max_window_bytes - self._window))
-        self._returned_at = now
-        self._window += grown
-        credit = self._unreturned + grown
-        self._unreturned = 0
-        self._granted += credit
-        session._queue(pack(Kind.WINDOW, 0, self.id, credit))
+    def shrink_window(self, size_bytes: int) -> None:
+        self._spare_window_bytes += size_bytes
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import struct
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Peer", "peer_of"]
+__all__ = ["Peer", "is_hung_up", "peer_of"]
 
 _UCRED = struct.Struct("3i")
 
@@ -44,3 +45,13 @@ def peer_of(transport: asyncio.BaseTransport, listener: str) -> Peer:
     if tls is not None:
         return Peer(kind="tls", listener=listener, address=address, certificate=tls.getpeercert() or {})
     return Peer(kind="tcp", listener=listener, address=address)
+
+
+def is_hung_up(transport: asyncio.BaseTransport) -> bool:
+    """Return whether a unix socket's peer has closed for good, not only shut down its writing side."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))

@@ -375,7 +375,8 @@ async def test_stopping_ends_streams_at_once_and_lets_work_finish(app: App, tmp_
 async def test_a_client_that_never_finishes_its_request_is_cut(
     app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dripped: bytes
 ) -> None:
-    monkeypatch.setattr("wire.net.hijack._HEAD_S", 0.05)
+    monkeypatch.setattr("wire.net.hijack.HEAD_S", 0.05)
+    monkeypatch.setattr("wire.net.hijack_connection.HEAD_S", 0.05)
     path = tmp_path / "s"
     async with serve(app, [unix_listener(path)], grace_s=0.5, keep_alive_s=0):
         reader, writer = await asyncio.open_unix_connection(str(path))
