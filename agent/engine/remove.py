@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 from contextlib import suppress
@@ -107,24 +108,36 @@ async def _remove(ctx: Context, container: Container, *, volumes: bool) -> None:
 
 
 async def finish_removal(ctx: Context, container: Container) -> None:
-    """Delete what is left of a container marked `removing`; also after a restart. Every part is safe to repeat."""
+    """Delete what is left of a container marked `removing`; also after a restart. Every part is safe to repeat.
+
+    The row goes when the root is gone; files go at the same time, and what a crash leaves of them is swept at start.
+    """
     record = container.record
     drop_attachments(container)
-    await ctx.images.remove(container.id)
-    failpoints.hit("rm.after_root")
-    if record.host.log_config.type != "none":
-        await ctx.logs.remove(ctx.config.container_log(container.id))
-    shutil.rmtree(ctx.config.container(container.id), ignore_errors=True)
-    shutil.rmtree(ctx.config.bundle(container.id), ignore_errors=True)
-    failpoints.hit("rm.after_files")
-    ctx.execs.forget(container.exec_ids)
     if record.volumes_too:
         await _remove_anonymous(ctx, container)
+    failpoints.hit("rm.after_volumes")
+    await asyncio.gather(_remove_root_and_row(ctx, container), _remove_files(ctx, container))
+    ctx.execs.forget(container.exec_ids)
     ctx.containers.discard(container)
-    await ctx.containers.erase(container)
-    failpoints.hit("rm.after_row")
     ctx.events.publish("container", "destroy", container.id, container.attributes())
     container.tell_removed()
+
+
+async def _remove_root_and_row(ctx: Context, container: Container) -> None:
+    await ctx.images.remove(container.id)
+    failpoints.hit("rm.after_root")
+    await ctx.containers.erase(container)
+    failpoints.hit("rm.after_row")
+
+
+async def _remove_files(ctx: Context, container: Container) -> None:
+    """The log, the files under /etc, the bundle. In a thread: removing a directory may wait for the disk."""
+    if container.record.host.log_config.type != "none":
+        await ctx.logs.remove(ctx.config.container_log(container.id))
+    for directory in (ctx.config.container(container.id), ctx.config.bundle(container.id)):
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+    failpoints.hit("rm.after_files")
 
 
 async def _remove_anonymous(ctx: Context, container: Container) -> None:

@@ -202,7 +202,9 @@ def test_stop(agent: Agent, point: str) -> None:
     _converged(agent, before)
 
 
-@pytest.mark.parametrize("point", ["rm.after_journal", "rm.after_root", "rm.after_files", "rm.after_row"])
+@pytest.mark.parametrize(
+    "point", ["rm.after_journal", "rm.after_volumes", "rm.after_root", "rm.after_files", "rm.after_row"]
+)
 def test_rm(agent: Agent, point: str) -> None:
     run = ["run", "-d", "--name", "victim", "-v", "/data", "-p", "80", _IMAGE, "sleep", "1000"]
     before = _prepared(agent, point, lambda: agent.ok(*run))
