@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from django.db import IntegrityError, transaction
-
 from controlplane.accounts.access import Action, Target, authorise
 from controlplane.accounts.actor import NO_ORGANISATION, Actor
 from controlplane.audit.models import AuditEntry, AuditOutcome
@@ -48,11 +46,8 @@ def record(
 
 def record_outcome(entry_id: int, result: str, detail: str = "") -> None:
     """Write how it ended; a second outcome for the same entry is dropped."""
-    try:
-        with transaction.atomic():
-            AuditOutcome.objects.create(entry_id=entry_id, result=result, detail=detail[:500])
-    except IntegrityError:
-        return
+    outcome = AuditOutcome(entry_id=entry_id, result=result, detail=detail[:500])
+    AuditOutcome.objects.bulk_create([outcome], ignore_conflicts=True)
 
 
 def record_outcome_of_job(job_id: uuid.UUID, result: str, detail: str = "") -> None:

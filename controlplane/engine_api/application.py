@@ -103,7 +103,7 @@ class EngineApi:
         elif route.how is How.WATCH:
             await pass_through(request, held=True)
         elif route.how is How.DIRECT:
-            body = await checked_body(request) if route.shape is not None else None
+            body = (await checked_body(request))[0] if route.shape is not None else None
             entry = await self._record(request, route.action, request.match.pattern)
             await self._with_outcome(entry, pass_through(request, body=body, held=True))
         elif route.how is How.HIJACK:

@@ -40,15 +40,16 @@ def request_target(request: Request, name: str = "") -> Target:
     )  # fmt: skip
 
 
-async def checked_body(request: Request) -> bytes:
-    """Read the body once, decode it once, check that very value against the guard rails, return what is sent on.
+async def checked_body(request: Request) -> tuple[bytes, str]:
+    """Read the body once, decode it once, check that very value against the guard rails, return what is sent on
+    and what it is about (an image), if it says.
 
     A route without a shape passes its body unread by us and has no guard rail on it. Raises Forbidden with what was
     asked beyond confinement.
     """
     route = request.match.route
     if route.shape is None:
-        return await request.body()
+        return await request.body(), ""
     request.check_json()
     value = decode(await request.body(), route.shape)
     if route.guard is not None:
@@ -59,23 +60,23 @@ async def checked_body(request: Request) -> bytes:
                 authorise_and_record, request.actor, Action.CONTAINER_UNCONFINED, request_target(request),
                 request_id=request.request_id, host_name=request.environment.host_name, detail=detail,
             )  # fmt: skip
-    return encode(value)
+    return encode(value), str(getattr(value, "image", ""))
 
 
 async def run_as_job(request: Request) -> None:
     """Submit, wait for the end, answer with what the host answered. The client going away leaves the job alone."""
-    body = await checked_body(request)
+    body, about = await checked_body(request)
     uid = uuid.uuid4()
 
     async def answer(ended: asyncio.Event) -> int:
         return await _answer_outcome(request, await waiter().wait(uid, ended))
 
     with waiter().listening(uid) as ended:
-        await in_thread(_submit, request, body, uid)
+        await in_thread(_submit, request, body, uid, about)
         await until_disconnect(request, answer(ended))
 
 
-def _submit(request: Request, body: bytes, uid: uuid.UUID, streamed_by: str | None = None) -> Job:
+def _submit(request: Request, body: bytes, uid: uuid.UUID, about: str, streamed_by: str | None = None) -> Job:
     route, environment = request.match.route, request.environment
     target = _named(request_target(request))
     stored: dict[str, Any] = {}
@@ -92,7 +93,7 @@ def _submit(request: Request, body: bytes, uid: uuid.UUID, streamed_by: str | No
         route.action,
         target,
         kind=f"engine.{route.kind}",
-        title=f"{route.title} {target.name}".rstrip(),
+        title=f"{route.title} {target.name or about}".rstrip(),
         request=stored,
         host_name=environment.host_name,
         request_id=request.request_id,
@@ -134,7 +135,7 @@ async def run_streamed(request: Request) -> None:
     The agent sees the same operation key, but nobody asks again: the input is gone with its client. Should this process
     die, the sweeper ends the job as interrupted.
     """
-    job = await in_thread(_submit, request, b"", uuid.uuid4(), worker_name())
+    job = await in_thread(_submit, request, b"", uuid.uuid4(), "", worker_name())
     lost = threading.Event()
     leases.hold(job.uid, lost)
     try:

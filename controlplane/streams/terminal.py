@@ -59,7 +59,7 @@ class TerminalConsumer(StreamConsumer):
     async def on_bytes(self, data: bytes) -> None:
         """Take what was typed."""
         if self._session is not None and self._viewer == self._session.viewer:
-            await self._session.write(data)
+            self._session.write(data)
 
     async def on_text(self, message: dict[str, Any]) -> None:
         """Take a control message."""

@@ -18,7 +18,7 @@ import orjson
 from controlplane.accounts.actor import Actor
 from controlplane.accounts.revocation import hold
 from controlplane.gateway.calls import client
-from wire.errors import MooringError, NotFound
+from wire.errors import Exhausted, MooringError, NotFound
 from wire.httpstatus import error_for_status
 from wire.net.calls import Answer
 from wire.net.mux import SessionClosed, StreamReset
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 KEEP_S = 60.0
 AHEAD_BYTES = 512 * 1024
 HISTORY_BYTES = 256 * 1024
+TYPED_LIMIT_BYTES = 1024 * 1024
 API = "/v1.45"  # its content types say whether an attached stream is framed
 _SHELL = ["sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"]
 
@@ -48,6 +49,8 @@ class TerminalSession:
         self._taken = 0  # position up to which a viewer has taken
         self._changed = asyncio.Condition()
         self._answer: Answer | None = None
+        self._typed: asyncio.Queue[bytes] = asyncio.Queue()
+        self._typed_bytes = 0
         self._ready = asyncio.Event()  # the program runs, or never will
         self._exec_id = ""
         self.viewer = 0
@@ -93,12 +96,20 @@ class TerminalSession:
         """How many bytes the program has written so far, as far as we have read."""
         return self._base + len(self._buffer)
 
-    async def write(self, data: bytes) -> None:
-        """Send what was typed; what is typed before the program runs waits for it."""
+    def write(self, data: bytes) -> None:
+        """Queue what was typed. It waits for the program to run and to read; raises Exhausted when it does neither."""
+        self._typed_bytes += len(data)
+        if self._typed_bytes > TYPED_LIMIT_BYTES:
+            raise Exhausted("the program in the container does not read its input")
+        self._typed.put_nowait(data)
+
+    async def _type(self) -> None:
         await self._ready.wait()
-        if self._answer is not None:
+        while (answer := self._answer) is not None:
+            data = await self._typed.get()
             with contextlib.suppress(StreamReset, SessionClosed):
-                await self._answer.stream.write(data)
+                await answer.stream.write(data)
+            self._typed_bytes -= len(data)
 
     async def resize(self, rows: int, cols: int) -> None:
         """Tell the program its window's size, or keep it for when the program runs."""
@@ -116,7 +127,7 @@ class TerminalSession:
 
     # the session's own task
     async def _run(self) -> None:
-        keeper = asyncio.create_task(self._keep())
+        helpers = [asyncio.create_task(self._keep()), asyncio.create_task(self._type())]
         try:
             async with hold(self.actor):
                 self.ended = await self._stream()
@@ -130,8 +141,9 @@ class TerminalSession:
         finally:
             self._answer = None
             self._ready.set()
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
             async with self._changed:
                 self._changed.notify_all()
         await asyncio.sleep(KEEP_S)  # the end can be read by a page that reconnects
