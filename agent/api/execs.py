@@ -15,7 +15,7 @@ __all__ = ["create", "inspect", "resize", "start"]
 
 
 async def create(backends: Backends, request: Request) -> None:
-    body = adapt_exec(await request.decode(ExecCreateRequest), request.version)
+    body = adapt_exec(await request.find(ExecCreateRequest) or ExecCreateRequest(), request.version)
     exec_id = await backends.engine.exec_create(request.name, body)
     await request.answer_json({"Id": exec_id}, 201)
 

@@ -119,6 +119,12 @@ class Container:
             self._stop_waiters = []
         _answer(waiters, (self.exit_status(), error))
 
+    async def settled(self) -> None:
+        """Return when no start is under way: then what is true of the process is known."""
+        while self.record.state.status == "starting":
+            async with self.lock:
+                pass
+
     def cancel_restart(self) -> None:
         """Forget a restart that waits for its back-off. The state stays for the caller to set."""
         if self.restart_timer is not None:

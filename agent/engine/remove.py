@@ -30,20 +30,20 @@ async def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool =
         await _remove_link(ctx, ref)
         return
     container = ctx.containers.resolve(ref)
-    if container.record.state.status == "removing":
-        raise Conflict(f"removal of container {ref} is already in progress")
-    if container.running:
-        if not force:
-            raise Conflict(_running_text(container))
-        await _kill_first(ctx, container)
-    async with container.lock:
-        if ctx.containers.find(container.id) is not container:
-            return  # somebody else was faster; it is gone, as asked
-        if container.has_process:
+    while True:
+        await container.settled()
+        if container.record.state.status == "removing":
+            raise Conflict(f"removal of container {ref} is already in progress")
+        if container.running:
             if not force:
                 raise Conflict(_running_text(container))
-            raise Conflict(f"could not kill: container {container.id} was started again")
-        await _remove(ctx, container, volumes=volumes)
+            await _kill_first(ctx, container)
+        async with container.lock:
+            if ctx.containers.find(container.id) is not container:
+                return  # somebody else was faster; it is gone, as asked
+            if not container.running:
+                await _remove(ctx, container, volumes=volumes)
+                return
 
 
 async def _remove_link(ctx: Context, ref: str) -> None:
@@ -72,6 +72,7 @@ def _running_text(container: Container) -> str:
 
 async def _kill_first(ctx: Context, container: Container) -> None:
     container.keep = True  # an --rm container is removed here, not by its exit
+    container.record.stopped_by_user = True
     with suppress(Conflict, NotFound):
         await kill(ctx, container.id)
     await container.stopped.wait()

@@ -23,12 +23,23 @@ _KILL_WAIT_S: Final = 10.0  # after SIGKILL; longer only for a process in uninte
 async def stop(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
     """Ask it to stop, then kill it after the grace time. NotModified when it does not run; Invalid for a bad signal."""
     container = ctx.containers.resolve(ref)
+    await container.settled()
     if not container.running:
         raise NotModified("")
+    _check_signal(signal, f"cannot stop container: {ref}")
     container.record.stopped_by_user = True
     if await _stop_between_restarts(ctx, container):
         return
     await end_process(ctx, container, signal, timeout_s, announce=True)
+
+
+def _check_signal(signal: str, lead: str) -> None:
+    if not signal:
+        return
+    try:
+        parse_signal(signal)
+    except Invalid as error:
+        raise Invalid(f"{lead}: {error.message}") from error
 
 
 async def _stop_between_restarts(ctx: Context, container: Container) -> bool:
@@ -100,10 +111,9 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
     """Send a signal (SIGKILL when none is named). SIGKILL and the stop signal end with the process, and the policy does
     not restart it. Conflict when it does not run."""
     container = ctx.containers.resolve(ref)
-    try:
-        number = parse_signal(signal) if signal else int(signals.SIGKILL)
-    except Invalid as error:
-        raise Invalid(f"cannot kill container: {ref}: {error.message}") from error
+    await container.settled()
+    _check_signal(signal, f"cannot kill container: {ref}")
+    number = parse_signal(signal) if signal else int(signals.SIGKILL)
     if not container.running:
         raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running")
     if number > 64:
@@ -127,6 +137,8 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
 async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
     """Stop it when it runs, start it, tell `restart`."""
     container = ctx.containers.resolve(ref)
+    await container.settled()
+    _check_signal(signal, f"Cannot restart container {ref}")
     if container.running:
         stopped_before = container.record.stopped_by_user
         container.record.stopped_by_user = True
