@@ -190,6 +190,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "CRITICAL"},  # faults of ours are logged with their reference where they happen
         "django.channels": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},  # it would log the addresses of sockets, and with them their tickets
         "celery.app.trace": {"level": "WARNING"},  # a line for each task would be two for each job
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

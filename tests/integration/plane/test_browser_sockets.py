@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.fakes.fake_agent import FakeEngine
-from tests.integration.plane.processes import PASSWORD, Plane, eventually
+from tests.integration.plane.processes import PASSWORD, PROGRAMS, Plane, eventually
 
 
 class Browser:
@@ -139,7 +139,7 @@ async def test_logs_end_and_unknown_containers_are_told(browser: Browser, engine
         assert await _code(socket) == 4404
 
 
-async def test_a_terminal_needs_a_ticket_and_takes_it_once(browser: Browser, engine: FakeEngine) -> None:
+async def test_a_terminal_needs_a_ticket_and_takes_it_once(browser: Browser, plane: Plane, engine: FakeEngine) -> None:
     await browser.plane.docker("create", "--name", "web", "busybox")
 
     async def mirrored() -> bool:
@@ -157,6 +157,9 @@ async def test_a_terminal_needs_a_ticket_and_takes_it_once(browser: Browser, eng
         await socket.send(b"more")  # the same terminal goes on
     async with browser.socket("terminal?session=guess&resume=0") as socket:
         assert await _code(socket) == 4404
+    for secret in (ticket["ticket"], PASSWORD, plane.credential):  # type: ignore[attr-defined]
+        for program in PROGRAMS:
+            assert secret not in plane.log(program), program
 
 
 async def test_a_job_is_followed_to_its_end(browser: Browser, engine: FakeEngine) -> None:
