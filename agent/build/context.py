@@ -18,11 +18,11 @@ from pathlib import Path
 from agent.build.content_hash import header_hash
 from agent.build.decompress import decompress
 from agent.build.file_tree import FileKind, OutsideTree, TreeEntry
+from agent.build.tar_header import BLOCK_BYTES, BadHeader, TarHeader, parse_header
 from wire.errors import Exhausted, Internal, Invalid
 
 __all__ = ["BuildContext", "empty_context", "spool_context"]
 
-_BLOCK = 512
 _LINKS_MAX = 255
 _ENTRIES_MAX = 2_000_000
 _PAX_BYTES_MAX = 1 << 20
@@ -261,7 +261,7 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 class _Reader:
-    """Reads the archive once, front to back. Headers are decoded by `tarfile`, nothing else of it is used."""
+    """Reads the archive once, front to back."""
 
     def __init__(self, chunks: Iterator[bytes], context: BuildContext) -> None:
         self._chunks = chunks
@@ -275,17 +275,17 @@ class _Reader:
         for_all: dict[str, str] = {}
         long_name = long_link = ""
         while True:
-            block = self._take(_BLOCK)
+            block = self._take(BLOCK_BYTES)
             if not block:
                 return  # no end blocks: Docker takes it too
-            if len(block) < _BLOCK:
+            if len(block) < BLOCK_BYTES:
                 raise Internal("unexpected EOF")
             if not block.strip(b"\0"):
                 self._drain()
                 return
             try:
-                header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-            except tarfile.HeaderError:
+                header = parse_header(block)
+            except BadHeader:
                 raise Internal("archive/tar: invalid tar header") from None
             if header.type in (tarfile.XHDTYPE, tarfile.XGLTYPE):
                 records = _parse_pax(self._small(header.size))
@@ -298,8 +298,7 @@ class _Reader:
             elif header.type == tarfile.GNUTYPE_LONGLINK:
                 long_link = self._small(header.size).rstrip(b"\0").decode("utf-8", "surrogateescape")
             else:
-                # frombuf strips the slash that marks a directory, which is part of what is hashed.
-                name = long_name or _raw_name(block, header)
+                name = long_name or header.name
                 if long_link:
                     header.linkname = long_link
                 try:
@@ -308,7 +307,7 @@ class _Reader:
                     raise Invalid(f"{name}: {error}: not a directory") from None
                 pax, long_name, long_link = {}, "", ""
 
-    def _entry(self, name: str, header: tarfile.TarInfo, pax: dict[str, str]) -> None:
+    def _entry(self, name: str, header: TarHeader, pax: dict[str, str]) -> None:
         self._entries += 1
         if self._entries > _ENTRIES_MAX:
             raise Exhausted(f"the build context has more than {_ENTRIES_MAX} entries")
@@ -364,7 +363,7 @@ class _Reader:
                 self._context.append(piece)
                 left -= len(piece)
             self._offset += size
-            self._skip(-size % _BLOCK)
+            self._skip(-size % BLOCK_BYTES)
         elif node.kind is FileKind.SYMLINK:
             node.link = link
         elif node.kind is FileKind.SPECIAL:
@@ -402,7 +401,7 @@ class _Reader:
     def _small(self, size: int) -> bytes:
         if size > _PAX_BYTES_MAX:
             raise Exhausted("archive/tar: header field too long")
-        data = self._take(size + -size % _BLOCK)
+        data = self._take(size + -size % BLOCK_BYTES)
         if len(data) < size:
             raise Internal("unexpected EOF")
         return data[:size]
@@ -422,15 +421,6 @@ _KINDS = {
     tarfile.SYMTYPE: FileKind.SYMLINK,
 }
 _SPECIAL_FORMATS = {tarfile.FIFOTYPE: 0o010000, tarfile.CHRTYPE: 0o020000, tarfile.BLKTYPE: 0o060000}
-
-
-def _raw_name(block: bytes, header: tarfile.TarInfo) -> str:
-    name = header.name
-    if header.type == tarfile.DIRTYPE and not name.endswith("/"):
-        raw = block[:100].split(b"\0", 1)[0]
-        if raw.endswith(b"/") or (len(raw) == 100 and block[345:346] != b"\0"):
-            return name + "/"
-    return name
 
 
 def _parse_pax(data: bytes) -> dict[str, str]:
@@ -459,9 +449,9 @@ def _integer(pax: dict[str, str], key: str, default: int) -> int:
     return int(text)
 
 
-def _time_ns(text: str | None, default_s: float) -> int:
+def _time_ns(text: str | None, default_s: int) -> int:
     if not text:
-        return int(default_s) * 1_000_000_000
+        return default_s * 1_000_000_000
     whole, _, fraction = text.partition(".")
     if not whole.removeprefix("-").isdigit() or (fraction and not fraction.isdigit()):
         raise Internal("archive/tar: invalid tar header")

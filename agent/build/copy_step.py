@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
-import tarfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from agent.build.remote_sources import RemoteSource, fetch_source, is_git_source
 from agent.build.root_writer import Ownership, RootWriter
 from agent.build.step_cache import step_key
 from agent.build.step_context import StepContext
+from agent.build.tar_header import BLOCK_BYTES, BadHeader, parse_header
 from wire.errors import Internal, Invalid, MooringError
 
 __all__ = ["CopyStep"]
@@ -272,15 +272,15 @@ def _is_archive(tree: FileTree, item: CopyItem) -> bool:
         head = b""
         for piece in decompress(_read(tree, item, limit_bytes=4 << 20)):
             head += piece
-            if len(head) >= tarfile.BLOCKSIZE:
+            if len(head) >= BLOCK_BYTES:
                 break
     except MooringError:
         return False
-    if len(head) < tarfile.BLOCKSIZE:
+    if len(head) < BLOCK_BYTES or not head[:BLOCK_BYTES].strip(b"\0"):
         return False
     try:
-        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
+        parse_header(head[:BLOCK_BYTES])
+    except BadHeader:
         return False
     return True
 

@@ -41,11 +41,15 @@ class RootWriter:
         self._root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._times: list[tuple[str, int]] = []
         self._linked: dict[int, str] = {}
+        self._kept: tuple[str, int] | None = None
 
     def close(self) -> None:
         """Set the times of directories made, now that nothing is made in them any more. Safe to repeat."""
         if self._root_fd < 0:
             return
+        if self._kept is not None:
+            os.close(self._kept[1])
+            self._kept = None
         for path, mtime_ns in reversed(self._times):
             with suppress(OSError):
                 descriptor = self._open_directory(path)
@@ -165,32 +169,43 @@ class RootWriter:
     def _open_directory(self, path: str) -> int:
         return paths.open_in_root(self._root_fd, path or ".", os.O_RDONLY | os.O_DIRECTORY)
 
+    def _parent(self, path: str) -> int:
+        """The directory that the next entry goes into, kept for the one after it, which mostly is its neighbour."""
+        if self._kept is not None:
+            if self._kept[0] == path:
+                return self._kept[1]
+            os.close(self._kept[1])
+            self._kept = None
+        descriptor = self._open_directory(path)
+        self._kept = (path, descriptor)
+        return descriptor
+
     # writing
     def put(self, tree: FileTree, entry: TreeEntry, path: str, ownership: Ownership) -> None:
         """Write one entry of `tree` at `path`, whose directory exists. Directories are made or taken as they are."""
         parent_path, _, name = path.rpartition("/")
-        parent = self._open_directory(parent_path)
-        try:
-            if entry.kind is FileKind.DIRECTORY:
-                self._directory(parent, name, path, entry, ownership)
-                return
-            self._make_way(parent, name)
-            if entry.inode and entry.inode in self._linked:
-                os.link(f"/proc/self/fd/{self._root_fd}/{self._linked[entry.inode]}", name, dst_dir_fd=parent,
-                        follow_symlinks=False)  # fmt: skip
-                return
-            if entry.kind is FileKind.FILE:
-                self._file(parent, name, tree, entry, ownership)
-            elif entry.kind is FileKind.SYMLINK:
-                os.symlink(entry.link, name, dir_fd=parent)
-                self._set_times_and_owner(parent, name, entry, ownership)
-            else:
-                self._special(parent, name, entry)
-                self._set_times_and_owner(parent, name, entry, ownership)
-            if entry.inode:
-                self._linked[entry.inode] = path
-        finally:
-            os.close(parent)
+        parent = self._parent(parent_path)
+        if entry.kind is FileKind.DIRECTORY:
+            self._directory(parent, name, path, entry, ownership)
+            return
+        self._make_way(parent, name)
+        if entry.inode and entry.inode in self._linked:
+            known = paths.open_in_root(self._root_fd, self._linked[entry.inode], os.O_PATH | os.O_NOFOLLOW)
+            try:
+                os.link(f"/proc/self/fd/{known}", name, dst_dir_fd=parent, follow_symlinks=True)
+            finally:
+                os.close(known)
+            return
+        if entry.kind is FileKind.FILE:
+            self._file(parent, name, tree, entry, ownership)
+        elif entry.kind is FileKind.SYMLINK:
+            os.symlink(entry.link, name, dir_fd=parent)
+            self._set_times_and_owner(parent, name, entry, ownership)
+        else:
+            self._special(parent, name, entry)
+            self._set_times_and_owner(parent, name, entry, ownership)
+        if entry.inode:
+            self._linked[entry.inode] = path
 
     def put_bytes(self, content: bytes, path: str, owner: tuple[int, int], mode: int) -> None:
         """Write a small file at `path`, whose directory exists."""
