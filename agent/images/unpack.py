@@ -398,7 +398,8 @@ class _Unpacker:
             parent_path, _, name = path.rpartition("/")
             try:
                 if not name:
-                    os.utime(self._root, ns=(mtime_ns, mtime_ns))
+                    # By its /proc name: the root may be an O_PATH descriptor, which futimens(2) refuses.
+                    os.utime(f"/proc/self/fd/{self._root}", ns=(mtime_ns, mtime_ns))
                     continue
                 with _opened(self._parent(parent_path), name) as descriptor:
                     os.utime(descriptor, ns=(mtime_ns, mtime_ns))
