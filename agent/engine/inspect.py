@@ -13,6 +13,7 @@ from agent.engine.endpoints import show_endpoint
 from agent.engine.etc_files import files_of
 from agent.engine.links import parse_link
 from agent.engine.record import MountPoint
+from agent.engine.security import parse_security_opt
 from agent.engine.status import state_document
 from agent.engine.validate_config import container_of
 from agent.ports.network import Endpoint
@@ -78,9 +79,11 @@ def _paths(ctx: Context, container: Container) -> dict[str, str]:
 
 
 def _apparmor(ctx: Context, container: Container) -> str:
-    if not ctx.runtime.info().apparmor:
+    info = ctx.runtime.info()
+    if not info.apparmor:
         return ""
-    return "unconfined" if container.record.host.privileged else "docker-default"
+    asked = parse_security_opt(container.record.host.security_opt or ()).apparmor
+    return asked or ("unconfined" if container.record.host.privileged else info.apparmor_profile)
 
 
 def _host_config(container: Container) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wire.errors import Internal
 
-__all__ = ["Confinement", "check_security_opt", "confinement_for", "unenforced_profile"]
+__all__ = ["Confinement", "check_security_opt", "confinement_for", "parse_security_opt", "unenforced_profile"]
 
 
 @dataclass(frozen=True, slots=True)

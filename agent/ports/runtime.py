@@ -194,6 +194,7 @@ class RuntimeInfo:
     cgroup_driver: str
     seccomp: bool
     apparmor: bool
+    apparmor_profile: str = ""  # what a container gets that asks for none; "" none is loaded
     problems: tuple[str, ...] = ()
 
 

@@ -45,6 +45,7 @@ class Record:
     tty: bool
     open_stdin: bool
     stdin_once: bool
+    apparmor_profile: str | None = None
     cgroup: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -121,6 +121,7 @@ class OciRuntime:
             cgroup_driver="cgroupfs",
             seccomp=kernel.seccomp_filter_available(),
             apparmor=kernel.apparmor_enabled(),
+            apparmor_profile=self._apparmor_profile or "",
             problems=self._programs.problems,
         )
 
@@ -210,6 +211,7 @@ class OciRuntime:
             tty=spec.process.tty,
             open_stdin=spec.open_stdin,
             stdin_once=spec.stdin_once,
+            apparmor_profile=spec.process.apparmor_profile,
             cgroup=own_directories(directories, spec.id),
         )
         record.write(bundle.record)
@@ -366,6 +368,10 @@ class OciRuntime:
         container = self._get(container_id)
         if not container.alive:
             raise Conflict(f"container {container_id} is not running")
+        profile = container.record.apparmor_profile
+        if spec.process.apparmor_profile is None and profile is not None:  # crun would see to it, runc does not
+            confined = dataclasses.replace(spec.process, apparmor_profile=profile)
+            spec = dataclasses.replace(spec, process=confined)
         process = Exec(spec, container.files.bundle / f"exec-{spec.exec_id[:32]}.pid")
         session = process.hub.open(patient=True) if spec.attach else None
         await process.start(self._argv, container_id, container.files.bundle, is_crun=self._is_crun)
