@@ -79,7 +79,7 @@ class RequestAuthenticationScheme(OpenApiAuthenticationExtension):  # type: igno
     """How the schema names it."""
 
     target_class = "controlplane.web_api.authentication.RequestAuthentication"
-    name = ["session", "bearer"]  # noqa: RUF012 - drf-spectacular's interface
+    name = ["session", "bearer"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return both schemes."""

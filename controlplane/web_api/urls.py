@@ -46,7 +46,7 @@ __all__ = ["agent_urlpatterns", "urlpatterns"]
 class SchemaView(SpectacularJSONAPIView, ApiView):
     """This API's OpenAPI document."""
 
-    actions = {"GET": Action.SCHEMA_READ}  # noqa: RUF012
+    actions = {"GET": Action.SCHEMA_READ}
     permission_classes = ApiView.permission_classes
 
 

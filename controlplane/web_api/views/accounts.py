@@ -33,7 +33,7 @@ __all__ = ["TokenListView", "TokenView", "UserListView", "UserView"]
 class TokenListView(ApiView):
     """The caller's own bearer tokens."""
 
-    actions = {"GET": Action.TOKEN_OWN, "POST": Action.TOKEN_OWN}  # noqa: RUF012
+    actions = {"GET": Action.TOKEN_OWN, "POST": Action.TOKEN_OWN}
 
     @extend_schema(
         operation_id="tokens_list", parameters=PAGE_PARAMETERS, responses=paged("TokenPage", TokenSerializer)
@@ -60,7 +60,7 @@ class TokenListView(ApiView):
 class TokenView(ApiView):
     """One token."""
 
-    actions = {"DELETE": Action.TOKEN_OWN}  # noqa: RUF012
+    actions = {"DELETE": Action.TOKEN_OWN}
 
     @extend_schema(operation_id="tokens_revoke", request=None, responses={204: None})
     def delete(self, request: Request, token_id: uuid.UUID) -> Response:
@@ -76,7 +76,7 @@ class TokenView(ApiView):
 class UserListView(ApiView):
     """All users."""
 
-    actions = {"GET": Action.USER_MANAGE, "POST": Action.USER_MANAGE}  # noqa: RUF012
+    actions = {"GET": Action.USER_MANAGE, "POST": Action.USER_MANAGE}
 
     @extend_schema(operation_id="users_list", parameters=PAGE_PARAMETERS, responses=paged("UserPage", UserSerializer))
     def get(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ class UserListView(ApiView):
 class UserView(ApiView):
     """One user."""
 
-    actions = {"PATCH": Action.USER_MANAGE, "DELETE": Action.USER_MANAGE}  # noqa: RUF012
+    actions = {"PATCH": Action.USER_MANAGE, "DELETE": Action.USER_MANAGE}
 
     @extend_schema(operation_id="users_change", request=UserChangeSerializer, responses=UserSerializer)
     def patch(self, request: Request, user_id: uuid.UUID) -> Response:

@@ -62,7 +62,7 @@ def ask_engine(host: Host, method: str, path: str, **options: Any) -> Any:
 class ContainerListView(ApiView):
     """All containers of all hosts."""
 
-    actions = {"GET": Action.CONTAINER_READ, "POST": Action.CONTAINER_CHANGE}  # noqa: RUF012
+    actions = {"GET": Action.CONTAINER_READ, "POST": Action.CONTAINER_CHANGE}
 
     @extend_schema(
         operation_id="containers_list",
@@ -105,7 +105,7 @@ class ContainerListView(ApiView):
 class ContainerView(ApiView):
     """One container of one host."""
 
-    actions = {"GET": Action.CONTAINER_READ}  # noqa: RUF012
+    actions = {"GET": Action.CONTAINER_READ}
 
     @extend_schema(operation_id="containers_get", responses=ContainerDetailSerializer)
     def get(self, request: Request, host_ref: str, container_ref: str) -> Response:
@@ -123,7 +123,7 @@ class ContainerView(ApiView):
 class ContainerActionView(ApiView):
     """What can be done to a container."""
 
-    actions = {"POST": Action.CONTAINER_CHANGE}  # noqa: RUF012
+    actions = {"POST": Action.CONTAINER_CHANGE}
 
     @extend_schema(operation_id="containers_act", request=ContainerActionSerializer, responses={202: JobSerializer})
     def post(self, request: Request, host_ref: str, container_ref: str) -> Response:
@@ -138,7 +138,7 @@ class ContainerActionView(ApiView):
 class ContainerStatsView(ApiView):
     """One reading of a container's use."""
 
-    actions = {"GET": Action.CONTAINER_READ}  # noqa: RUF012
+    actions = {"GET": Action.CONTAINER_READ}
 
     @extend_schema(operation_id="containers_stats", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, host_ref: str, container_ref: str) -> Response:
@@ -151,7 +151,7 @@ class ContainerStatsView(ApiView):
 class ContainerTopView(ApiView):
     """Processes of a container."""
 
-    actions = {"GET": Action.CONTAINER_READ}  # noqa: RUF012
+    actions = {"GET": Action.CONTAINER_READ}
 
     @extend_schema(
         operation_id="containers_top", parameters=text_parameters(ps_args="as docker top"), responses=TopSerializer
@@ -167,7 +167,7 @@ class ContainerTopView(ApiView):
 class TerminalListView(ApiView):
     """Terminals in a container."""
 
-    actions = {"POST": Action.CONTAINER_EXEC}  # noqa: RUF012
+    actions = {"POST": Action.CONTAINER_EXEC}
 
     @extend_schema(
         operation_id="terminals_open", request=TerminalRequestSerializer, responses={201: TerminalSerializer}

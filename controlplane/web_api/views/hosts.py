@@ -34,7 +34,7 @@ __all__ = ["EnrolmentListView", "EnrolmentView", "HostListView", "HostView"]
 class HostListView(ApiView):
     """All hosts."""
 
-    actions = {"GET": Action.HOST_READ}  # noqa: RUF012
+    actions = {"GET": Action.HOST_READ}
 
     @extend_schema(
         operation_id="hosts_list",
@@ -53,7 +53,7 @@ class HostListView(ApiView):
 class HostView(ApiView):
     """One host, by id or name."""
 
-    actions = {  # noqa: RUF012
+    actions = {
         "GET": Action.HOST_READ,
         "PATCH": Action.HOST_MANAGE,
         "DELETE": Action.HOST_MANAGE,
@@ -89,7 +89,7 @@ class HostView(ApiView):
 class EnrolmentListView(ApiView):
     """Permissions to join."""
 
-    actions = {"POST": Action.HOST_MANAGE}  # noqa: RUF012
+    actions = {"POST": Action.HOST_MANAGE}
 
     @extend_schema(
         operation_id="enrolments_create", request=EnrolmentRequestSerializer, responses={201: EnrolmentSerializer}
@@ -134,7 +134,7 @@ def join_command(url: str, secret: str, name: str = "") -> str:
 class EnrolmentView(ApiView):
     """How far a machine has come in joining."""
 
-    actions = {"GET": Action.HOST_MANAGE}  # noqa: RUF012
+    actions = {"GET": Action.HOST_MANAGE}
 
     @extend_schema(operation_id="enrolments_get", responses=EnrolmentStateSerializer)
     def get(self, request: Request, enrolment_id: uuid.UUID) -> Response:

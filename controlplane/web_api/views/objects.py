@@ -55,7 +55,7 @@ class _ObjectView(ApiView):
 class ImageListView(ApiView):
     """All images of all hosts."""
 
-    actions = {"GET": Action.IMAGE_READ}  # noqa: RUF012
+    actions = {"GET": Action.IMAGE_READ}
 
     @extend_schema(
         operation_id="images_list", parameters=LIST_PARAMETERS, responses=paged("ImagePage", ImageSerializer)
@@ -70,7 +70,7 @@ class ImageListView(ApiView):
 class ImagePullView(ApiView):
     """Pulling."""
 
-    actions = {"POST": Action.IMAGE_CHANGE}  # noqa: RUF012
+    actions = {"POST": Action.IMAGE_CHANGE}
 
     @extend_schema(operation_id="images_pull", request=PullSerializer, responses={202: JobSerializer})
     def post(self, request: Request) -> Response:
@@ -83,7 +83,7 @@ class ImagePullView(ApiView):
 class ImageView(_ObjectView):
     """One image of one host."""
 
-    actions = {"DELETE": Action.IMAGE_CHANGE}  # noqa: RUF012
+    actions = {"DELETE": Action.IMAGE_CHANGE}
 
     @extend_schema(
         operation_id="images_remove", request=None, parameters=text_parameters("force"), responses={202: JobSerializer}
@@ -98,7 +98,7 @@ class ImageView(_ObjectView):
 class VolumeListView(_ObjectView):
     """All volumes of all hosts."""
 
-    actions = {"GET": Action.VOLUME_READ, "POST": Action.VOLUME_CHANGE}  # noqa: RUF012
+    actions = {"GET": Action.VOLUME_READ, "POST": Action.VOLUME_CHANGE}
 
     @extend_schema(
         operation_id="volumes_list", parameters=LIST_PARAMETERS, responses=paged("VolumePage", VolumeSerializer)
@@ -124,7 +124,7 @@ class VolumeListView(_ObjectView):
 class VolumeView(_ObjectView):
     """One volume of one host."""
 
-    actions = {"DELETE": Action.VOLUME_CHANGE}  # noqa: RUF012
+    actions = {"DELETE": Action.VOLUME_CHANGE}
 
     @extend_schema(
         operation_id="volumes_remove", request=None, parameters=text_parameters("force"), responses={202: JobSerializer}
@@ -139,7 +139,7 @@ class VolumeView(_ObjectView):
 class NetworkListView(_ObjectView):
     """All networks of all hosts."""
 
-    actions = {"GET": Action.NETWORK_READ, "POST": Action.NETWORK_CHANGE}  # noqa: RUF012
+    actions = {"GET": Action.NETWORK_READ, "POST": Action.NETWORK_CHANGE}
 
     @extend_schema(
         operation_id="networks_list", parameters=LIST_PARAMETERS, responses=paged("NetworkPage", NetworkSerializer)
@@ -167,7 +167,7 @@ class NetworkListView(_ObjectView):
 class NetworkView(_ObjectView):
     """One network of one host."""
 
-    actions = {"DELETE": Action.NETWORK_CHANGE}  # noqa: RUF012
+    actions = {"DELETE": Action.NETWORK_CHANGE}
 
     @extend_schema(operation_id="networks_remove", request=None, responses={202: JobSerializer})
     def delete(self, request: Request, host_ref: str, network_ref: str) -> Response:
@@ -181,7 +181,7 @@ class NetworkView(_ObjectView):
 class EventListView(ApiView):
     """Recent Docker events."""
 
-    actions = {"GET": Action.CONTAINER_READ}  # noqa: RUF012
+    actions = {"GET": Action.CONTAINER_READ}
 
     @extend_schema(
         operation_id="events_list",

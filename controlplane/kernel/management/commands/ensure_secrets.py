@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """See the module docstring. Safe to repeat; an existing key is never touched."""
 
     help = "Make the data directory and the secret key, once."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's interface
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make what is missing."""

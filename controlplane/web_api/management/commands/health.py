@@ -22,7 +22,7 @@ class Command(BaseCommand):
     """See the module docstring."""
 
     help = "Print how every part of the plane is; exit status 0 when all are well."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's interface
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take how long to wait."""
