@@ -1,11 +1,13 @@
-"""An engine that answers what a test put into it and remembers what it was asked."""
+"""An engine that answers what a test put into it and remembers what it was asked. It has the real one's verbs only."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
+from agent.engine.engine import Engine
 from wire import errors
 
 __all__ = ["FakeEngine", "FakeSession"]
@@ -47,8 +49,6 @@ class FakeSession:
 class FakeEngine:
     """`answers[verb]` is returned, raised (an exception) or called; `calls` has (verb, args, kwargs)."""
 
-    SYNC = ("exec_check", "exec_inspect", "wait", "events", "numbered_events")
-
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -69,4 +69,4 @@ class FakeEngine:
 
         if verb.startswith("_"):
             raise AttributeError(verb)
-        return answer if verb in self.SYNC else answer_later
+        return answer_later if inspect.iscoroutinefunction(getattr(Engine, verb)) else answer

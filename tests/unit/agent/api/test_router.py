@@ -31,6 +31,7 @@ async def handler(backends: Any, request: Request) -> None:
         ("DELETE", "/images/a/b/json", "DELETE /images/{name...}", "a/b/json"),
         ("DELETE", "/images/a", "DELETE /images/{name...}", "a"),
         ("GET", "/volumes/v", "GET /volumes/{name}", "v"),
+        ("GET", "/plugins/a/b:latest/json", "GET /plugins/{name...}/json", "a/b:latest"),
         ("GET", "/distribution/a/b/json", "GET /distribution/{name...}/json", "a/b"),
         ("GET", "/tasks/t/logs", "GET /tasks/{id}/logs", "t"),
     ],
