@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
+from agent.images.registry.endpoints import proxy_for
 from agent.images.registry.errors import RegistryError, parse_error, unreachable
 from agent.ports.images import Credentials
 from wire.errors import Internal
@@ -140,7 +141,7 @@ class Authorizer:
         shown = url.partition("?")[0]
         try:
             async with self._session.request(
-                method, url, ssl=tls, allow_redirects=False, raise_for_status=False, **options
+                method, url, ssl=tls, proxy=proxy_for(url), allow_redirects=False, raise_for_status=False, **options
             ) as response:
                 body = await response.content.read(_MAX_TOKEN_BYTES)
                 if response.status != 200:

@@ -19,7 +19,7 @@ from yarl import URL
 
 from agent.images.blobs import digest_of
 from agent.images.registry.auth import Authorizer, parse_challenges
-from agent.images.registry.endpoints import Endpoint
+from agent.images.registry.endpoints import Endpoint, proxy_for
 from agent.images.registry.errors import RegistryError, Unreachable, parse_error, unreachable
 from agent.images.registry.manifests import ACCEPT
 from agent.ports.images import Credentials
@@ -90,7 +90,9 @@ class RegistryClient:
         """Ask `/v2/` what this is and how it wants to be asked."""
         url = f"{self.endpoint.url}/v2/"
         try:
-            async with self._session.get(url, ssl=self.endpoint.tls, allow_redirects=False) as response:
+            async with self._session.get(
+                url, ssl=self.endpoint.tls, proxy=proxy_for(url), allow_redirects=False
+            ) as response:
                 if response.status == 401:
                     self.authorizer.learn(response.headers)
                 elif response.status not in (200, 404, 403) and response.status not in _REDIRECTS:
@@ -145,7 +147,13 @@ class RegistryClient:
             if authorization and _origin(url) == origin:
                 sent["Authorization"] = authorization
             response = await self._session.request(
-                method, URL(url, encoded=True), headers=sent, data=data, ssl=self.endpoint.tls, allow_redirects=False
+                method,
+                URL(url, encoded=True),
+                headers=sent,
+                data=data,
+                ssl=self.endpoint.tls,
+                proxy=proxy_for(url),
+                allow_redirects=False,
             )
             if not follow or response.status not in _REDIRECTS:
                 async with response:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from wire.errors import Internal
 from wire.refs import DEFAULT_DOMAIN
 
-__all__ = ["Endpoint", "Endpoints"]
+__all__ = ["Endpoint", "Endpoints", "proxy_for"]
 
 _CERTIFICATES: Final = Path("/etc/docker/certs.d")  # HOST[:PORT]/*.crt authorities, *.cert and *.key the client's own
 _HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
@@ -34,6 +35,22 @@ class Endpoint:
     @property
     def is_plain(self) -> bool:
         return self.url.startswith("http:")
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy the agent's environment names for this URL (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), as Docker's
+    daemon has it from its own. Loopback is never reached through one."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxy = getproxies_environment().get(parts.scheme)
+    if not proxy or host == "localhost" or proxy_bypass(parts.netloc):
+        return None
+    try:
+        if any(ipaddress.ip_address(host) in network for network in _LOOPBACK):
+            return None
+    except (ValueError, TypeError):
+        pass
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class Endpoints:

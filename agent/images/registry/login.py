@@ -9,7 +9,7 @@ import aiohttp
 
 from agent.images.configs import parse_config
 from agent.images.registry.client import RegistryClient, connect
-from agent.images.registry.endpoints import Endpoint, Endpoints
+from agent.images.registry.endpoints import Endpoint, Endpoints, proxy_for
 from agent.images.registry.errors import RegistryError, Unreachable, pull_error, unreachable
 from agent.images.registry.manifests import Index, parse_manifest
 from agent.ports.images import Credentials
@@ -57,7 +57,9 @@ async def _try(session: aiohttp.ClientSession, endpoint: Endpoint, credentials: 
         raise
     headers = {"Authorization": authorization} if authorization else {}
     try:
-        async with session.get(url, headers=headers, ssl=endpoint.tls, allow_redirects=False) as response:
+        async with session.get(
+            url, headers=headers, ssl=endpoint.tls, proxy=proxy_for(url), allow_redirects=False
+        ) as response:
             if response.status == 200:
                 return client.authorizer.identity_token
             status = f"{response.status} {response.reason}"

@@ -10,7 +10,7 @@ import pytest
 
 from agent.images.registry.auth import parse_challenges
 from agent.images.registry.client import connect, new_session
-from agent.images.registry.endpoints import Endpoint, Endpoints
+from agent.images.registry.endpoints import Endpoint, Endpoints, proxy_for
 from tests.fakes.registry import run_fake_registry
 from wire.errors import Internal
 
@@ -54,6 +54,36 @@ def test_mirrors_are_for_the_default_registry_and_never_pushed_to() -> None:
 )  # fmt: skip
 def test_challenges_are_parsed(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
     assert [(found.scheme, found.parameters) for found in parse_challenges([header])] == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("https://reg.example/v2/", "http://proxy.example:3128"),
+        ("http://reg.example/v2/", None),
+        ("https://near.example/v2/", None),
+        ("https://127.0.0.1:5000/v2/", None),
+        ("https://[::1]:5000/v2/", None),
+        ("https://localhost:5000/v2/", None),
+    ],
+)
+def test_the_environments_proxy_is_used_but_never_for_loopback(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str | None
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "near.example")
+    assert proxy_for(url) == proxy
+
+
+async def test_a_registry_behind_a_proxy_is_asked_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with run_fake_registry() as proxy, new_session() as session:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        client = await connect(session, [Endpoint("http://reg.example")], None)
+        assert client.endpoint.url == "http://reg.example"
+        assert proxy.requests
 
 
 @pytest.fixture
