@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,7 +147,7 @@ class Builder:
                 store=self._store,
                 cache=self._cache,
                 cache_mounts=self._cache_mounts,
-                options=options,
+                options=replace(options, platform=platform),
                 context=context,
                 scratch=scratch,
                 secrets_directory=secrets,
