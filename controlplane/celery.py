@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 
 __all__ = ["app", "broker_url"]
 
@@ -17,6 +19,9 @@ def broker_url(redis_url: str) -> str:
         return "redis+socket://" + redis_url.removeprefix("unix://")
     return redis_url
 
+
+# The worker runs as whoever owns the plane, root with the embedded one. Messages are JSON and carry an id only.
+warnings.simplefilter("ignore", SecurityWarning)
 
 app = Celery("mooring")
 app.config_from_object("django.conf:settings", namespace="CELERY")
