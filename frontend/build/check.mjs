@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 
 const lanes = [
-  [['tsc', '--noEmit'], ['vitest', 'run']],
+  [['node', 'build/generate-types.mjs', '--check'], ['tsc', '--noEmit'], ['vitest', 'run']],
   [['eslint', '.', '--cache', '--cache-location', 'node_modules/.cache/eslint/', '--max-warnings', '0'], ['vite', 'build'], ['node', 'build/compress.mjs']],
 ];
 

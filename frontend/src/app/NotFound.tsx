@@ -6,7 +6,9 @@ import { ButtonLink } from '@/ui/links';
 export function NotFound() {
   const path = useLocation({ select: (location) => location.pathname });
   return (
+    <main id="content">
     <Empty
+      asPage
       art="slack"
       title={common.notFoundTitle}
       actions={
@@ -17,5 +19,6 @@ export function NotFound() {
     >
       <p>{common.notFoundText(path)}</p>
     </Empty>
+    </main>
   );
 }

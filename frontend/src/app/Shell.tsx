@@ -138,9 +138,7 @@ function Rail({ onJump }: { onJump: () => void }) {
         <Menu position="top-start">
           <Menu.Target>
             <button type="button" className={classes.account} aria-label={shell.account(name)}>
-              <span className={classes.avatar} aria-hidden="true">
-                {name.slice(0, 2).toUpperCase()}
-              </span>
+              <span className={classes.avatar} data-initials={name.slice(0, 2).toUpperCase()} />
               <span className="ellipsis">{name}</span>
             </button>
           </Menu.Target>

@@ -228,7 +228,7 @@ export const jobs: Job[] = [
 
 export function attention(): Attention[] {
   const find = (name: string) => containers.find((container) => container.name === name);
-  const of = (kind: string, severity: string, title: string, detail: string, since: number, action: string, host: Host, name?: string): Attention => ({
+  const of = (kind: Attention['kind'], severity: Attention['severity'], title: string, detail: string, since: number, action: Attention['action'], host: Host, name?: string): Attention => ({
     kind,
     severity,
     title,

@@ -25,7 +25,7 @@ export function SegToggles({ label, options }: { label: string; options: readonl
   return (
     <span className={classes.seg} data-small role="group" aria-label={label}>
       {options.map((option) => (
-        <button key={option.title} type="button" title={option.title} aria-label={option.title} aria-pressed={option.on} onClick={option.toggle}>
+        <button key={option.title} type="button" title={option.title} aria-label={`${option.label}: ${option.title}`} aria-pressed={option.on} onClick={option.toggle}>
           {option.label}
         </button>
       ))}

@@ -16,6 +16,7 @@ import { formatTime, shortId } from '@/lib/format';
 import { useHotkeys } from '@/lib/hotkeys';
 import { useNow } from '@/lib/now';
 import { containerLook, healthLook } from '@/lib/state';
+import { usePhone } from '@/lib/useMedia';
 import { common, container as words, containers as listWords } from '@/messages';
 import { CopyButton } from '@/ui/CopyButton';
 import { Empty } from '@/ui/Empty';
@@ -35,6 +36,7 @@ export function ContainerPage() {
     return (
       <main id="content">
         <Empty
+          asPage
           art="slack"
           title={words.missingTitle}
           actions={
@@ -69,6 +71,7 @@ const tabs = [
 function Loaded({ container }: { container: ContainerDetail }) {
   useTitle(container.name);
   const now = useNow();
+  const phone = usePhone();
   const navigate = useNavigate();
   const params = useParams({ from: '/shell/containers/$host/$id' });
   const { data: hosts } = useQuery(hostsQuery);
@@ -88,7 +91,8 @@ function Loaded({ container }: { container: ContainerDetail }) {
   const look = containerLook(container, now);
   const health = healthLook(container);
   const host = hosts?.rows.find((each) => each.id === container.host.id);
-  const primary: ActionName[] = container.state === 'running' || container.state === 'restarting' ? ['restart', 'stop'] : container.state === 'paused' ? ['unpause', 'stop'] : ['start', 'remove'];
+  const both: ActionName[] = container.state === 'running' || container.state === 'restarting' ? ['restart', 'stop'] : container.state === 'paused' ? ['unpause', 'stop'] : ['start', 'remove'];
+  const primary = phone ? both.slice(0, 1) : both;
   const silentSince = host?.last_seen_at ?? container.as_of;
 
   return (
@@ -128,7 +132,7 @@ function Loaded({ container }: { container: ContainerDetail }) {
             })}
             <Menu>
               <Menu.Target>
-                <ActionIcon variant="default" aria-label={common.moreActions(container.name)}>
+                <ActionIcon variant={phone ? 'subtle' : 'default'} aria-label={common.moreActions(container.name)}>
                   <Ellipsis aria-hidden />
                 </ActionIcon>
               </Menu.Target>

@@ -10,7 +10,7 @@ import { containersQuery, hostsQuery } from '@/lib/api/queries';
 import type { Container } from '@/lib/api/types';
 import { compileFilter, hasTerm, toggleTerm } from '@/lib/filter';
 import { shortId } from '@/lib/format';
-import { useCoarseNow, useNow } from '@/lib/now';
+import { useCoarseNow } from '@/lib/now';
 import { containerRank, needsAttention, type GlyphName, type Tone } from '@/lib/state';
 import { common, containers as words, state as stateWords } from '@/messages';
 import { DataTable } from '@/ui/DataTable';
@@ -65,7 +65,6 @@ export function ContainersPage() {
   const navigate = useNavigate({ from: '/containers' });
   const { data, error, refetch } = useQuery(containersQuery);
   const { data: hosts } = useQuery(hostsQuery);
-  const now = useNow();
   // The filter's ages move with this one: a list that reorders itself each second cannot be read.
   const coarse = useCoarseNow();
   const [typed, setTyped] = useState({ url: search.q ?? '', text: search.q ?? '' });
@@ -129,10 +128,10 @@ export function ContainersPage() {
         columns={columns}
         rowKey={rowKey}
         rowState={(row) => ({ stale: row.stale, selected: selected.has(rowKey(row)) })}
-        rowNote={(row, previous) => (row.stale && (!previous?.stale || previous.host.id !== row.host.id) ? <SilentNote row={row} rows={rows} host={hosts?.rows.find((host) => host.id === row.host.id)} now={now} /> : null)}
+        rowNote={(row, previous) => (row.stale && (!previous?.stale || previous.host.id !== row.host.id) ? <SilentNote row={row} rows={rows} host={hosts?.rows.find((host) => host.id === row.host.id)} /> : null)}
         onOpen={(row) => open(row)}
         rowKeys={{ x: toggle, l: (row) => open(row, '/logs'), t: (row) => open(row, '/terminal'), s: (row) => ask('stop', [row]), r: (row) => ask('restart', [row]) }}
-        phoneRow={(row) => <PhoneRow container={row} now={now} ask={ask} />}
+        phoneRow={(row) => <PhoneRow container={row} ask={ask} />}
         sorting={parseSort(search.sort)}
         onSortingChange={(next) => setSearch({ sort: next[0] ? `${next[0].desc ? '-' : ''}${next[0].id}` : undefined })}
         visibility={choice.visibility}

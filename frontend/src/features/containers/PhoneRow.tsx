@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { Ellipsis, ScrollText, SquareTerminal } from 'lucide-react';
 import type { Container } from '@/lib/api/types';
 import { shortId } from '@/lib/format';
+import { useNow } from '@/lib/now';
 import { containerLook, healthLook } from '@/lib/state';
 import { common, containers as words } from '@/messages';
 import { StatePill } from '@/ui/StatePill';
@@ -13,7 +14,8 @@ import { ImageName } from './cells';
 import classes from './PhoneRow.module.css';
 import { MenuItemLink } from '@/ui/links';
 
-export function PhoneRow({ container, now, ask }: { container: Container; now: number; ask: (action: ActionName, targets: readonly Container[]) => void }) {
+export function PhoneRow({ container, ask }: { container: Container; ask: (action: ActionName, targets: readonly Container[]) => void }) {
+  const now = useNow();
   const health = healthLook(container);
   const look = health?.tone === 'bad' && !container.pending && !container.stale ? health : containerLook(container, now);
   const params = { host: container.host.id, id: shortId(container.id) };

@@ -56,10 +56,12 @@ export function usageOf(key: string, stats: DockerStats): Usage {
 
 export function useLiveUsage(container: Container): Usage | null {
   const key = `${container.host.id}/${container.id}`;
+  // What is being stopped or removed may be gone before the answer comes.
+  const measurable = container.state === 'running' && !container.stale && container.pending === null;
   const { data } = useQuery({
     queryKey: ['usage', container.host.id, container.id],
     queryFn: async ({ signal }) => usageOf(key, await get<DockerStats>(`${containerPath(container.host.id, container.id)}/stats`, undefined, signal)),
-    enabled: container.state === 'running' && !container.stale,
+    enabled: measurable,
     refetchInterval: EVERY_MS,
     refetchIntervalInBackground: false,
     refetchOnWindowFocus: false,
@@ -67,5 +69,5 @@ export function useLiveUsage(container: Container): Usage | null {
     gcTime: 60_000,
     retry: false,
   });
-  return container.state === 'running' && !container.stale ? (data ?? null) : null;
+  return measurable ? (data ?? null) : null;
 }

@@ -11,7 +11,7 @@ import type { Host } from '@/lib/api/types';
 import { compileFilter, hasTerm, toggleTerm, type Fields } from '@/lib/filter';
 import { formatBytesOf, formatDuration, formatPercent, formatTime, secondsSince } from '@/lib/format';
 import { useNow } from '@/lib/now';
-import { CPU_WARN_PERCENT, DISK_WARN_PERCENT, diskFull, hostLook, isSilent, MEMORY_WARN_PERCENT, percent, type GlyphName, type Tone } from '@/lib/state';
+import { CPU_WARN_PERCENT, DISK_WARN_PERCENT, diskFull, hostLook, isSilent, MEMORY_WARN_PERCENT, percent, type GlyphName, type Look, type Tone } from '@/lib/state';
 import { common, hosts as words, state as stateWords } from '@/messages';
 import { DataTable, type Column } from '@/ui/DataTable';
 import { Empty } from '@/ui/Empty';
@@ -206,6 +206,12 @@ function Load({ host, value, known, of, warnAt, now }: { host: Host; value: numb
   );
 }
 
+/** The finding that degrades a host has a line of its own here. */
+function withoutDetail(look: Look): Look {
+  const { detail: _detail, ...rest } = look;
+  return rest;
+}
+
 function stateSecond(host: Host, now: number): string {
   if (isSilent(host)) return words.since(formatTime(host.last_seen_at ?? host.since, now));
   if (host.state === 'pending') return '';
@@ -252,7 +258,7 @@ function useHostColumns(now: number, acts: HostActs): Column<Host>[] {
         const look = hostLook(host, now);
         return (
           <>
-            <StatePill look={host.state === 'degraded' ? { ...look, detail: '' } : look} />
+            <StatePill look={host.state === 'degraded' ? withoutDetail(look) : look} />
             <span className={classes.second}>{host.state === 'degraded' ? (host.findings[0]?.title ?? '') : stateSecond(host, now)}</span>
           </>
         );
@@ -382,7 +388,7 @@ function HostPhoneRow({ host, now, opened, onToggle }: { host: Host; now: number
           <LinkGlyph up={!isSilent(host)} label={isSilent(host) ? stateWords.linkLost : stateWords.linked} />
           <b>{host.name}</b>
         </span>
-        <StatePill look={hostLook(host, now)} />
+        <StatePill look={host.state === 'degraded' ? withoutDetail(hostLook(host, now)) : hostLook(host, now)} />
         <span className={classes.second}>{words.containers(host.containers_total)}</span>
         <span className={classes.second}>
           {host.cpu_percent !== null && `CPU ${formatPercent(Math.round(host.cpu_percent))}, `}

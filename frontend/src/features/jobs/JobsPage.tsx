@@ -9,8 +9,8 @@ import type { Job } from '@/lib/api/types';
 import { compileFilter, hasTerm, toggleTerm, type Fields } from '@/lib/filter';
 import { formatDuration, formatTime, secondsSince } from '@/lib/format';
 import { useCoarseNow, useNow } from '@/lib/now';
-import { jobIsOpen, jobLook, jobPercent, tookSeconds, type GlyphName, type Tone } from '@/lib/state';
-import { common, jobs as words, state as stateWords } from '@/messages';
+import { jobIsOpen, jobLook, tookSeconds, whenOf, type GlyphName, type Tone } from '@/lib/state';
+import { common, jobs as words } from '@/messages';
 import { DataTable, type Column } from '@/ui/DataTable';
 import { Empty } from '@/ui/Empty';
 import { FilterInput } from '@/ui/FilterInput';
@@ -159,13 +159,12 @@ function jobColumns(narrow: boolean): Column<Job>[] {
 }
 
 function PhoneRow({ job, now }: { job: Job; now: number }) {
-  const value = jobPercent(job);
   return (
     <Link to="/jobs/$job" params={{ job: job.id }} className={classes.phone}>
       <span className={classes.phoneTitle}>{job.title}</span>
       <StatePill look={jobLook(job)} />
       <span className="second small ellipsis">{jobResult(job)}</span>
-      <span className="muted small num">{value !== null && jobIsOpen(job) ? stateWords.job.running : formatTime(job.created_at, now, false)}</span>
+      <span className={`${classes.phoneWhen ?? ''} muted small num`}>{jobIsOpen(job) ? whenOf(job, now) : formatTime(job.created_at, now, false)}</span>
     </Link>
   );
 }

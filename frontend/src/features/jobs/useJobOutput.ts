@@ -2,8 +2,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { get } from '@/lib/api/client';
-import type { JobOutput } from '@/lib/api/queries';
-import type { OutputLine } from '@/lib/api/types';
+import type { JobOutput, OutputLine } from '@/lib/api/types';
 import { socketUrl } from '@/lib/live/socket';
 
 const POLL_MS = 3000;

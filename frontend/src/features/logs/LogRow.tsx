@@ -6,14 +6,16 @@ import { CopyButton } from '@/ui/CopyButton';
 import { cx } from '@/ui/cx';
 import classes from './LogRow.module.css';
 import type { TimeStyle } from './LogView';
-import type { LogLine, Note, Search } from './protocol';
-import { jsonFields, leadingLevel, segments, type Segment, type Style } from './text';
+import { usedColumns, type LogLine, type Note, type Search, type Wrap } from './protocol';
+import { jsonFields, leadingLevel, segments, wrapBreaks, type Segment, type Style } from './text';
 
 interface Props {
   line: LogLine;
   search: Search;
   time: TimeStyle;
   phone: boolean;
+  /** How lines break, or null when they do not. */
+  wrap: Wrap | null;
   current: boolean;
   open: boolean;
   onJson: (seq: number, text: string) => void;
@@ -79,11 +81,12 @@ function quietKeys(text: string): ReactNode {
   );
 }
 
-/** The segments from `from` on, cut at the hits. */
-function paint(parts: readonly Segment[], ranges: readonly [number, number][], from: number, current: boolean): ReactNode[] {
+/** The segments from `from` on, cut at the hits and at the ends of rows. */
+function paint(parts: readonly Segment[], ranges: readonly [number, number][], from: number, breaks: readonly number[], current: boolean): ReactNode[] {
   const out: ReactNode[] = [];
   let at = 0;
   let range = 0;
+  let row = 0;
   const put = (text: string, style: Style | null, hit: boolean) => {
     if (text === '') return;
     const content = hit ? <mark className={cx(classes.hit, current && classes.now)}>{text}</mark> : style ? text : quietKeys(text);
@@ -104,16 +107,19 @@ function paint(parts: readonly Segment[], ranges: readonly [number, number][], f
       at = from;
     }
     while (text !== '') {
+      const rowEnd = breaks[row];
+      if (rowEnd !== undefined && rowEnd <= at) {
+        // Not part of the text: taken out again when it is copied.
+        out.push(<span key={out.length} data-soft>{'\n'}</span>);
+        row += 1;
+        continue;
+      }
+      const limit = rowEnd === undefined ? text.length : Math.min(text.length, rowEnd - at);
       let next = ranges[range];
       while (next && next[1] <= at) next = ranges[++range];
-      if (!next || next[0] >= at + text.length) {
-        put(text, part.style, false);
-        at += text.length;
-        break;
-      }
-      const before = Math.max(0, next[0] - at);
+      const before = next ? Math.min(limit, Math.max(0, next[0] - at)) : limit;
       put(text.slice(0, before), part.style, false);
-      const end = Math.min(text.length, next[1] - at);
+      const end = next ? Math.min(limit, Math.max(before, next[1] - at)) : limit;
       put(text.slice(before, end), part.style, true);
       text = text.slice(end);
       at += end;
@@ -129,27 +135,28 @@ function jsonValue(value: unknown): ReactNode {
   return JSON.stringify(value);
 }
 
-function Row({ line, search, time, phone, current, open, onJson }: Props) {
+function Row({ line, search, time, phone, wrap, current, open, onJson }: Props) {
   if (line.note) return <div className={classes.gap}>{noteText(line.note)}</div>;
   const parts = segments(line.text);
   const plain = parts.map((part) => part.text).join('');
   const lead = phone ? '' : leadingLevel(plain);
   const fields = line.json ? jsonFields(plain) : null;
+  const breaks = wrap ? wrapBreaks(plain.slice(lead.length), wrap.columns, usedColumns(line, wrap)).map((position) => position + lead.length) : [];
   return (
     <>
-      <div className={classes.line} data-level={line.level ?? undefined} data-current={current || undefined}>
+      <div className={classes.line} data-line data-level={line.level ?? undefined} data-current={current || undefined}>
         <span className={classes.bar} />
-        {time !== 'off' && !phone && <span className={classes.time}>{formatLogTime(line.time, time)}</span>}
-        {!phone && <span className={classes.level}>{lead !== '' ? lead.replace(/[[\]:\s]/g, '').toUpperCase() : fields ? line.level?.toUpperCase() : ''}</span>}
+        {time !== 'off' && !phone && <span className={classes.time} data-mark>{formatLogTime(line.time, time)}</span>}
+        {!phone && <span className={classes.level} data-mark={lead === '' || undefined}>{lead !== '' ? lead : fields ? line.level : ''}</span>}
         <span className={classes.text}>
-          {time !== 'off' && phone && <span className={classes.inlineTime}>{formatLogTime(line.time, time, false)} </span>}
-          {line.stream === 2 && <span className={classes.stderr}>{words.stderr}</span>}
+          {time !== 'off' && phone && <span className={classes.inlineTime} data-mark>{formatLogTime(line.time, time, false)} </span>}
+          {line.stream === 2 && <span className={classes.stderr} data-mark>{words.stderr}</span>}
           {fields && (
             <button type="button" className={classes.toggle} aria-label={words.openJson} aria-expanded={open} onClick={() => onJson(line.seq, line.text)}>
               <ChevronRight aria-hidden />
             </button>
           )}
-          {paint(parts, hitRanges(plain, search), lead.length, current)}
+          {paint(parts, hitRanges(plain, search), lead.length, breaks, current)}
         </span>
       </div>
       {open && fields && (
@@ -173,5 +180,5 @@ function Row({ line, search, time, phone, current, open, onJson }: Props) {
 }
 
 /** Slots are reused, so a row is drawn anew only when its line or the way it is shown has changed. */
-export const LogRow = memo(Row, (a, b) => a.line.seq === b.line.seq && !a.line.note && !b.line.note && a.search === b.search && a.time === b.time && a.phone === b.phone && a.current === b.current && a.open === b.open);
+export const LogRow = memo(Row, (a, b) => a.line.seq === b.line.seq && !a.line.note && !b.line.note && a.search === b.search && a.time === b.time && a.phone === b.phone && a.wrap === b.wrap && a.current === b.current && a.open === b.open);
 

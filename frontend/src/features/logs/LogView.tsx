@@ -4,7 +4,7 @@
  */
 import { Button } from '@mantine/core';
 import { ArrowDown } from 'lucide-react';
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ClipboardEvent } from 'react';
 import { useHotkeys } from '@/lib/hotkeys';
 import { rowHeights } from '@/theme/tokens';
 import { logs as words } from '@/messages';
@@ -32,12 +32,24 @@ interface Props {
   onShowAll: () => void;
 }
 
+/** Copies the lines as they were written: without times, marks and the breaks that only the width of the view made. */
+function copyLines(event: ClipboardEvent): void {
+  const selection = window.getSelection();
+  if (!selection || selection.isCollapsed || selection.rangeCount === 0) return;
+  const copied = selection.getRangeAt(0).cloneContents();
+  for (const mark of copied.querySelectorAll('[data-mark], [data-soft]')) mark.remove();
+  const lines = [...copied.querySelectorAll('[data-line]')];
+  event.clipboardData.setData('text/plain', lines.length > 0 ? lines.map((line) => line.textContent).join('\n') : (copied.textContent ?? ''));
+  event.preventDefault();
+}
+
 export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
   const { tick, send } = logs;
   const scroller = useRef<HTMLDivElement>(null);
   const ruler = useRef<HTMLSpanElement>(null);
   const [follow, setFollow] = useState(true);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
+  const [layout, setLayout] = useState<Wrap | null>(null);
   const top = useRef(0);
   const sendRef = useRef(send);
   useEffect(() => {
@@ -60,8 +72,9 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
     const measure = () => {
       const character = (ruler.current?.getBoundingClientRect().width ?? 720) / 100;
       const fixed = phone ? FIXED.phone : FIXED.wide + FIXED.level + (time === 'off' ? 0 : FIXED.time);
-      const layout: Wrap = { columns: Math.max(20, Math.floor((box.clientWidth - fixed) / character)), prefix: phone && time !== 'off' ? TIME_COLUMNS : 0, stripLevel: !phone };
-      sendRef.current({ type: 'wrap', wrap: wrap ? layout : null });
+      const next: Wrap = { columns: Math.max(20, Math.floor((box.clientWidth - fixed) / character)), prefix: phone && time !== 'off' ? TIME_COLUMNS : 0, stripLevel: !phone };
+      setLayout((old) => (JSON.stringify(old) === JSON.stringify(wrap ? next : null) ? old : wrap ? next : null));
+      sendRef.current({ type: 'wrap', wrap: wrap ? next : null });
       report(follow);
     };
     measure();
@@ -144,9 +157,11 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
         </div>
       )}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard */}
-      <div className={classes.log} ref={scroller} onScroll={onScroll} role="log" aria-live="off" tabIndex={0} aria-label={follow ? words.region : words.regionPaused} data-wrap={wrap || undefined} data-time={time} data-paused={!follow || undefined}>
-        <span className={classes.ruler} ref={ruler} aria-hidden="true">
-          {'0'.repeat(100)}
+      <div className={classes.log} ref={scroller} onScroll={onScroll} role="log" aria-live="off" tabIndex={0} aria-label={follow ? words.region : words.regionPaused} data-wrap={wrap || undefined} data-time={time} data-paused={!follow || undefined} onCopy={copyLines}>
+        <span className={classes.hidden} aria-hidden="true">
+          <span className={classes.ruler} ref={ruler}>
+            {'0'.repeat(100)}
+          </span>
         </span>
         {tick && tick.evicted > 0 && tick.fromRow === 0 && <div className={classes.older}>{words.evicted(tick.evicted)}</div>}
         {nothing &&
@@ -165,7 +180,7 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
           <div className={classes.block} style={{ transform: `translateY(${(tick?.fromRow ?? 0) * ROW}px)` }}>
             {/* Keyed by place, not by line: the same elements are filled anew, none is made or removed at speed. */}
             {tick?.lines.map((line, slot) => (
-              <LogRow key={slot} line={line} search={search} time={time} phone={phone} current={line.seq === tick.hitSeq} open={open.has(line.seq)} onJson={toggleJson} />
+              <LogRow key={slot} line={line} search={search} time={time} phone={phone} wrap={layout} current={line.seq === tick.hitSeq} open={open.has(line.seq)} onJson={toggleJson} />
             ))}
           </div>
         </div>

@@ -36,6 +36,15 @@ export interface Wrap {
   stripLevel: boolean;
 }
 
+/** The mark before a line from stderr, and the button before a JSON line, in columns. */
+const STDERR_COLUMNS = 8;
+const JSON_COLUMNS = 3;
+
+/** Columns of the first row that are taken before the text begins. */
+export function usedColumns(line: { stream: number; json: boolean }, wrap: Wrap): number {
+  return wrap.prefix + (line.stream === 2 ? STDERR_COLUMNS : 0) + (line.json ? JSON_COLUMNS : 0);
+}
+
 /** Rows are text rows of 18 px: a wrapped line takes several. */
 export interface Viewport {
   topRow: number;

@@ -3,8 +3,8 @@
  * into lines. While the reader is paused nothing is evicted until twice the limit; from then on `full` asks the session
  * to stop reading, so that the host keeps what is not shown and nothing is lost.
  */
-import { columnsOf, continues, leadingLevel, plainText, statedLevel, type Level } from './text';
-import type { Bar, Filter, LogLine, Note, Volume, Wrap } from './protocol';
+import { continues, leadingLevel, plainText, statedLevel, wrapBreaks, type Level } from './text';
+import { usedColumns, type Bar, type Filter, type LogLine, type Note, type Volume, type Wrap } from './protocol';
 
 export interface Received {
   c: string;
@@ -16,14 +16,9 @@ export interface Received {
 interface Stored extends LogLine {
   plain: string;
   ms: number;
-  columns: number;
   /** Columns of the level word in front, which has its own column on a wide screen. */
   lead: number;
 }
-
-/** The mark before a line from stderr, and the button before a JSON line, in columns. */
-const STDERR_COLUMNS = 8;
-const JSON_COLUMNS = 3;
 
 export const RING = 50_000;
 const BARS = 120;
@@ -111,7 +106,7 @@ export class LogStore {
       let level = statedLevel(plain);
       if (level === null && continues(plain)) level = this.lastLevel;
       this.lastLevel = level;
-      this.add({ seq: this.nextSeq++, time: line.t, stream: line.s === 2 ? 2 : 1, text: line.l, level, json: plain.startsWith('{') && plain.endsWith('}'), plain, ms: Date.parse(line.t), columns: columnsOf(plain), lead: leadingLevel(plain).length });
+      this.add({ seq: this.nextSeq++, time: line.t, stream: line.s === 2 ? 2 : 1, text: line.l, level, json: plain.startsWith('{') && plain.endsWith('}'), plain, ms: Date.parse(line.t), lead: leadingLevel(plain).length });
       this.levels[level ?? 'info'] += 1;
     }
     if (this.paused) this.newWhilePaused += batch.length;
@@ -120,7 +115,7 @@ export class LogStore {
 
   /** Adds a note of ours and returns it; its numbers may be corrected while it is shown. */
   addNote(note: Note): LogLine {
-    const line: Stored = { seq: this.nextSeq++, time: '', stream: 0, text: '', level: null, json: false, note, plain: '', ms: this.lines[this.lines.length - 1]?.ms ?? Date.now(), columns: 0, lead: 0 };
+    const line: Stored = { seq: this.nextSeq++, time: '', stream: 0, text: '', level: null, json: false, note, plain: '', ms: this.lines[this.lines.length - 1]?.ms ?? Date.now(), lead: 0 };
     this.add(line);
     return line;
   }
@@ -145,8 +140,11 @@ export class LogStore {
   private rowsOf(line: Stored): number {
     const extra = this.openRows.get(line.seq) ?? 0;
     if (this.wrap === null || line.stream === 0) return 1 + extra;
-    const columns = line.columns + this.wrap.prefix - (this.wrap.stripLevel ? line.lead : 0) + (line.stream === 2 ? STDERR_COLUMNS : 0) + (line.json ? JSON_COLUMNS : 0);
-    return Math.max(1, Math.ceil(columns / this.wrap.columns)) + extra;
+    const from = this.wrap.stripLevel ? line.lead : 0;
+    const used = usedColumns(line, this.wrap);
+    // No character is wider than two columns, so this needs no look at them.
+    if ((line.plain.length - from) * 2 + used <= this.wrap.columns) return 1 + extra;
+    return 1 + extra + wrapBreaks(line.plain.slice(from), this.wrap.columns, used).length;
   }
 
   private evict(): void {

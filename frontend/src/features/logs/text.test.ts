@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOf, jsonFields, leadingLevel, plainText, segments, statedLevel } from './text';
+import { jsonFields, leadingLevel, plainText, segments, statedLevel, wrapBreaks } from './text';
 
 const esc = '\u001b';
 
@@ -55,8 +55,30 @@ describe('lines of JSON', () => {
   });
 });
 
-it('counts wide characters twice', () => {
-  expect(columnsOf('abc')).toBe(3);
-  expect(columnsOf('日本')).toBe(4);
-  expect(columnsOf('🚀')).toBe(2);
+describe('wrapping', () => {
+  const rows = (text: string, columns: number, used = 0) => {
+    const breaks = wrapBreaks(text, columns, used);
+    return [0, ...breaks].map((from, index) => text.slice(from, breaks[index]));
+  };
+
+  it('breaks at words and keeps every character', () => {
+    expect(rows('the quick brown fox', 10)).toEqual(['the quick ', 'brown fox']);
+    expect(rows('short', 10)).toEqual(['short']);
+    const long = 'GET /v2/products?ids=118,204,377,412 dur=23ms '.repeat(9);
+    for (const columns of [7, 20, 33, 80]) {
+      expect(rows(long, columns).join('')).toBe(long);
+      // One space may hang over the edge, as in every editor.
+      expect(Math.max(...rows(long, columns).map((row) => row.trimEnd().length))).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  it('cuts a word that is too long, and leaves room for what stands in front', () => {
+    expect(rows('x'.repeat(25), 10)).toEqual(['x'.repeat(10), 'x'.repeat(10), 'x'.repeat(5)]);
+    expect(rows('x'.repeat(12), 10, 8)).toEqual(['xx', 'x'.repeat(10)]);
+  });
+
+  it('counts wide characters twice', () => {
+    expect(rows('日本語日本語', 6)).toEqual(['日本語', '日本語']);
+    expect(rows('🚀🚀🚀', 4)).toEqual(['🚀🚀', '🚀']);
+  });
 });

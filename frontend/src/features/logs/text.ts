@@ -161,16 +161,40 @@ export function jsonFields(plain: string): [string, unknown][] | null {
   }
 }
 
-/** Columns that the text takes in a monospaced font: wide characters count two. */
-export function columnsOf(plain: string): number {
-  let columns = plain.length;
-  // eslint-disable-next-line no-control-regex -- the fast path for what is nearly every line
-  if (/^[\u0000-\u02ff]*$/.test(plain)) return columns;
-  for (const character of plain) {
-    const code = character.codePointAt(0) ?? 0;
-    if (code > 0xffff) columns += code >= 0x1f000 ? 0 : -1;
-    else if ((code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60)) columns += 1;
-    else if (code >= 0x300 && code <= 0x36f) columns -= 1;
+/** Where a row may end: after a space or one of these. */
+const BREAK_AFTER = ' ,;|&?/';
+/** Words longer than this share of a row are cut instead of leaving the row half empty. */
+const LONGEST_WORD = 0.6;
+
+const isWide = (code: number): boolean =>
+  (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60);
+
+/**
+ * Breaks a line into rows of `columns`, of which the first has `used` taken already. Returns the positions at which rows
+ * begin after the first. The worker counts rows with it and the page breaks with it, so both always agree on heights.
+ */
+export function wrapBreaks(text: string, columns: number, used: number): number[] {
+  const breaks: number[] = [];
+  let room = Math.max(1, columns - used);
+  let start = 0;
+  let width = 0;
+  let candidate = -1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const size = code < 0x300 ? 1 : code >= 0xdc00 && code <= 0xdfff ? 0 : code >= 0xd800 && code <= 0xdbff ? 2 : isWide(code) ? 2 : 1;
+    // A space at the very end of a row does not begin a new one.
+    if (width + size > room && !(code === 32 && width === room)) {
+      const cut = candidate > start && candidate - start >= room * (1 - LONGEST_WORD) ? candidate : at;
+      breaks.push(cut);
+      start = cut;
+      at = cut - 1;
+      width = 0;
+      candidate = -1;
+      room = columns;
+      continue;
+    }
+    width += size;
+    if (code < 128 && BREAK_AFTER.includes(text[at] ?? '')) candidate = at + 1;
   }
-  return columns;
+  return breaks;
 }

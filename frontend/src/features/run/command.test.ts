@@ -75,7 +75,7 @@ describe('the request', () => {
       restart_policy: { name: 'unless-stopped' },
       start: true,
     });
-    expect(toRequest(full, true).ports?.[2]).toEqual({ host_port: null, container_port: 9102, protocol: 'tcp' });
+    expect(toRequest(full, true).ports?.[2]).toEqual({ host_ip: '', host_port: null, container_port: 9102, protocol: 'tcp' });
   });
 
   it('leaves out what is empty, so that the image decides', () => {

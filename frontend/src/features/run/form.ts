@@ -96,9 +96,9 @@ export function toRequest(form: RunForm, start: boolean): RunRequest {
     env: form.env.filter((row) => row.name !== '').map((row) => `${row.name}=${row.value}`),
     ports: form.ports
       .filter((row) => row.containerPort !== '')
-      .map((row) => ({ ...(row.hostIp ? { host_ip: row.hostIp } : {}), host_port: row.hostPort === '' ? null : Number(row.hostPort), container_port: Number(row.containerPort), protocol: row.protocol })),
+      .map((row) => ({ host_ip: row.hostIp, host_port: row.hostPort === '' ? null : Number(row.hostPort), container_port: Number(row.containerPort), protocol: row.protocol })),
     volumes: form.volumes.filter((row) => row.target !== '').map((row) => ({ source: row.source, target: row.target, read_only: row.readOnly })),
-    restart_policy: { name: form.restart, ...(form.restart === 'on-failure' && form.maxRetry ? { max_retry: Number(form.maxRetry) } : {}) },
+    restart_policy: { name: form.restart, max_retry: form.restart === 'on-failure' ? Number(form.maxRetry || 0) : 0 },
     ...(memory === null ? {} : { memory_bytes: memory }),
     ...(form.cpus === '' ? {} : { nano_cpus: Math.round(Number(form.cpus) * 1e9) }),
     labels,

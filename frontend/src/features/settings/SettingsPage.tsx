@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { Page } from '@/app/Page';
 import { readDensity, writeDensity, type Density } from '@/features/containers/useColumnChoice';
 import { get } from '@/lib/api/client';
+import type { Health } from '@/lib/api/types';
 import { setSingleKeys, singleKeysOn } from '@/lib/hotkeys';
 import { common, settings as words, shell } from '@/messages';
 import card from '@/ui/Card.module.css';
@@ -99,11 +100,6 @@ function Appearance() {
       </dl>
     </Card>
   );
-}
-
-interface Health {
-  ok: boolean;
-  components: Record<string, { ok: boolean; detail: string }>;
 }
 
 function About() {

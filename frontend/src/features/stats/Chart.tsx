@@ -76,7 +76,7 @@ export function Chart({ title, now, of, time, lines, limit, atLeast, sync, heigh
         y: { range: (_plot, _min, max) => [0, Math.max(latest.current.atLeast, (latest.current.limit ?? 0) * 1.04, max * 1.1)] },
       },
       axes: [
-        { stroke: colours['text-3'], font: '11px "Inter Variable", sans-serif', size: 20, gap: 4, grid: { show: false }, ticks: { show: false }, space: 48, values: (_plot, splits) => splits.map((at) => clock(at, latest.current.span < 300)) },
+        { stroke: colours['text-3'], font: '11px "Inter Variable", sans-serif', size: 20, gap: 4, grid: { show: false }, ticks: { show: false }, space: 48, values: (self, splits) => splits.map((at) => (at < (self.scales['x']?.min ?? 0) + latest.current.span * 0.07 ? '' : clock(at, latest.current.span < 300))) },
         { show: false, grid: { stroke: colours['chart-grid'], width: 1 }, size: 0, splits: (_plot, _axis, _min, max) => [max / 3, (2 * max) / 3] },
       ],
       series: [

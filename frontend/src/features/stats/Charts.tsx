@@ -40,7 +40,7 @@ export function Charts({ container, large = false }: { container: ContainerDetai
       <div className={classes.live}>
         <h2>{words.live}</h2>
         <LinkGlyph up={series.live} label={series.live ? stateWords.linked : stateWords.linkLost} />
-        <span>{words.everySecond}</span>
+        <span className="desk">{words.everySecond}</span>
         <span className={classes.seg}>
           <Seg label={words.live} value={span} onChange={setSpan} options={(Object.keys(SPANS) as Span[]).map((value) => ({ value, label: SPANS[value] }))} />
         </span>

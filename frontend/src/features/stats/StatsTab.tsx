@@ -17,7 +17,8 @@ export function StatsTab() {
       <Charts container={container} large />
       {top && running && (
         <Card title={words.card.processes} right={top.processes.length} top>
-          <div className={cardClasses.wide}>
+          {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard */}
+          <div className={cardClasses.wide} tabIndex={0} role="region" aria-label={words.card.processes}>
             <table className={cardClasses.list}>
               <thead>
                 <tr>

@@ -64,7 +64,7 @@ export function TerminalTab() {
           <div className={classes.sessions} role="tablist" aria-label={words.region}>
             {sessions.map((session) => (
               <button key={session.key} type="button" role="tab" aria-selected={session.key === active} onClick={() => setActive(session.key)}>
-                <i /> {words.shells[session.shell].replace('/bin/', '')} {session.key + 1}
+                <i /> {words.tab(session.shell)} {session.key + 1}
               </button>
             ))}
           </div>
@@ -118,7 +118,7 @@ export function TerminalTab() {
           </Menu>
           {size && <span className="muted num desk small">{words.size(size.cols, size.rows)}</span>}
           {sessions.length > 0 && (
-            <Button variant="subtle" data-danger onClick={() => close(active)}>
+            <Button variant="subtle" data-danger aria-label={words.end} onClick={() => close(active)}>
               <span className="desk">{words.end}</span>
               <X aria-hidden className="phone-only" />
             </Button>

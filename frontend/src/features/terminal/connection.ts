@@ -4,6 +4,7 @@
  */
 import { asProblem, post } from '@/lib/api/client';
 import { containerPath } from '@/lib/api/queries';
+import type { TerminalTicket } from '@/lib/api/types';
 import { socketUrl } from '@/lib/live/socket';
 
 export type TerminalState = { kind: 'connecting' } | { kind: 'open'; reconnectedAfterMs?: number } | { kind: 'lost'; since: number } | { kind: 'exited'; code: number } | { kind: 'closed' } | { kind: 'failed'; message: string; next: string };
@@ -14,11 +15,6 @@ export interface TerminalRequest {
   shell: string;
   user: string;
   attach: boolean;
-}
-
-interface Ticket {
-  ticket: string;
-  session: string;
 }
 
 interface Control {
@@ -55,7 +51,7 @@ export class TerminalConnection {
     this.changed({ kind: 'connecting' });
     const { host, container, shell, user, attach } = this.request;
     try {
-      const ticket = await post<Ticket>(`${containerPath(host, container)}/terminals`, { ...(shell ? { shell } : {}), ...(user ? { user } : {}), attach, ...this.size });
+      const ticket = await post<TerminalTicket>(`${containerPath(host, container)}/terminals`, { ...(shell ? { shell } : {}), ...(user ? { user } : {}), attach, ...this.size });
       // The tab may have been closed while the ticket was on its way.
       if (this.isDone()) return;
       this.session = ticket.session;

@@ -3,10 +3,17 @@
  * an `ApiError` that carries what, why and next (the server's words where it gave them, ours where it could not).
  */
 import { api as words } from '@/messages';
+import type { paths } from '@/lib/generated/api';
 import type { ApiProblem } from './types';
 
 const BASE = '/api/v1';
 const TIMEOUT_MS = 30_000;
+
+/** `/hosts/{ref}` → `/hosts/${string}`: every path of the OpenAPI document, below the base, with its parts filled in. */
+type Filled<P> = P extends `${infer Before}{${string}}${infer After}` ? `${Before}${string}${Filled<After>}` : P;
+export type ApiPath = Filled<keyof paths extends `${typeof BASE}${infer Path}` ? Path : never>;
+/** The address of a list's next page, as its answer gave it. */
+export type PageLink = `${typeof BASE}/${string}`;
 
 export class ApiError extends Error {
   readonly status: number;
@@ -28,8 +35,8 @@ function csrfToken(): string {
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
-function withQuery(path: string, query: Query | undefined): string {
-  const url = path.startsWith('http') || path.startsWith('/api/') ? path : BASE + path;
+function withQuery(path: ApiPath | PageLink, query: Query | undefined): string {
+  const url = path.startsWith(BASE) ? path : BASE + path;
   if (!query) return url;
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
@@ -76,7 +83,7 @@ export interface RequestOptions {
  * Sends one request and returns the decoded JSON answer (null for an empty one).
  * Raises ApiError for any answer outside 2xx, a lost connection (status 0) and a timeout (status 0).
  */
-export async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+export async function request<T>(method: string, path: ApiPath | PageLink, options: RequestOptions = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET') headers['X-CSRFToken'] = csrfToken();
@@ -111,11 +118,11 @@ export async function request<T>(method: string, path: string, options: RequestO
   return body as T;
 }
 
-export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
+export const get = <T>(path: ApiPath | PageLink, query?: Query, signal?: AbortSignal): Promise<T> =>
   request<T>('GET', path, { ...(query ? { query } : {}), signal });
-export const post = <T>(path: string, body: unknown = {}): Promise<T> => request<T>('POST', path, { body });
-export const patch = <T>(path: string, body: unknown): Promise<T> => request<T>('PATCH', path, { body });
-export const del = <T>(path: string, query?: Query): Promise<T> => request<T>('DELETE', path, query ? { query } : {});
+export const post = <T>(path: ApiPath, body: unknown = {}): Promise<T> => request<T>('POST', path, { body });
+export const patch = <T>(path: ApiPath, body: unknown): Promise<T> => request<T>('PATCH', path, { body });
+export const del = <T>(path: ApiPath, query?: Query): Promise<T> => request<T>('DELETE', path, query ? { query } : {});
 
 export function asProblem(error: unknown): ApiProblem {
   if (error instanceof ApiError) return error.problem;

@@ -1,6 +1,6 @@
 /** Query keys and query functions for TanStack Query. Hints from /ws/events invalidate by the first part of the key. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { get } from './client';
+import { get, type ApiPath, type PageLink } from './client';
 import type {
   ApiToken,
   AuditEntry,
@@ -12,7 +12,6 @@ import type {
   Image,
   Job,
   Network,
-  OutputLine,
   Overview,
   Page,
   Session,
@@ -32,7 +31,7 @@ export interface Rows<T> {
 }
 
 /** Reads every page of a list, up to ROW_LIMIT rows. */
-async function allRows<T>(path: string, query: Record<string, string>, signal: AbortSignal, limit = ROW_LIMIT): Promise<Rows<T>> {
+async function allRows<T>(path: ApiPath, query: Record<string, string>, signal: AbortSignal, limit = ROW_LIMIT): Promise<Rows<T>> {
   const rows: T[] = [];
   let next: string | null = null;
   let count = 0;
@@ -46,9 +45,9 @@ async function allRows<T>(path: string, query: Record<string, string>, signal: A
 }
 
 /** `next` may be absolute; only its path and query are used, so that a proxy's idea of our origin does not matter. */
-function pathOf(link: string): string {
+function pathOf(link: string): PageLink {
   const url = new URL(link, window.location.origin);
-  return url.pathname + url.search;
+  return (url.pathname + url.search) as PageLink;
 }
 
 export const sessionQuery = queryOptions({
@@ -85,7 +84,7 @@ export const containerFacetsQuery = queryOptions({
   queryFn: ({ signal }) => get<ContainerPage>('/containers', { page_size: 1 }, signal),
 });
 
-export const containerPath = (host: string, id: string) => `/hosts/${encodeURIComponent(host)}/containers/${encodeURIComponent(id)}`;
+export const containerPath = (host: string, id: string) => `/hosts/${encodeURIComponent(host)}/containers/${encodeURIComponent(id)}` as const;
 
 export const containerQuery = (host: string, id: string) =>
   queryOptions({
@@ -126,11 +125,6 @@ export const jobQuery = (id: string) =>
     queryKey: ['jobs', 'one', id],
     queryFn: ({ signal }) => get<Job>(`/jobs/${id}`, undefined, signal),
   });
-
-export interface JobOutput {
-  lines: OutputLine[];
-  done: boolean;
-}
 
 export const tokensQuery = queryOptions({
   queryKey: ['tokens'],

@@ -1,138 +1,76 @@
-/** Shapes of /api/v1 and of the browser sockets, as the dashboard uses them. Times are ISO-8601 UTC, sizes bytes. */
+/**
+ * Shapes of /api/v1 under short names, from the generated OpenAPI types, and those of the sockets and of Docker's own
+ * answers, which the document does not describe. Times are ISO-8601 UTC, sizes bytes.
+ */
+import type { components } from '@/lib/generated/api';
 
-export type HostState = 'online' | 'degraded' | 'offline' | 'unknown' | 'pending';
-export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
-export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
-export type Role = 'admin' | 'member';
+type Schemas = components['schemas'];
 
+/** The envelope of every list. */
 export interface Page<T> {
   results: T[];
   next: string | null;
   count: number;
 }
 
-export interface Session {
-  user: { id: string; username: string; role: Role };
-  organisation: { name: string };
-}
+export type Session = Schemas['Session'];
+export type Role = Schemas['User']['role'];
+export type User = Schemas['User'];
+export type ApiToken = Schemas['Token'];
+/** A token with its secret: shown this once. */
+export type NewApiToken = Schemas['NewToken'];
 
-export interface HostRef {
-  id: string;
-  name: string;
-  state: HostState;
-}
-
-export interface Finding {
-  code: string;
-  severity: string;
-  title: string;
-  detail: string;
-  next: string;
-}
-
+export type HostRef = Schemas['HostRef'];
+export type HostState = HostRef['state'];
+export type Host = Schemas['Host'];
+export type Finding = Schemas['Finding'];
 /** `up`: the agent dialled in; `left`: it said goodbye; `lost`: it went silent. */
-export interface LinkChange {
-  at: string;
-  state: 'up' | 'left' | 'lost';
-}
-
-export interface Host extends HostRef {
-  since: string;
-  last_seen_at: string | null;
-  version: string;
-  runtime: string;
-  os: string;
-  kernel: string;
-  cpus: number | null;
-  memory_bytes: number | null;
-  memory_used_bytes: number | null;
-  cpu_percent: number | null;
-  disk_bytes: number | null;
-  disk_used_bytes: number | null;
-  containers_running: number;
-  containers_total: number;
-  labels: Record<string, string>;
-  schedulable: boolean;
-  findings: Finding[];
-  link_history: LinkChange[];
-  created_at: string;
-}
-
+export type LinkChange = Schemas['LinkEvent'];
+/** The secret and the line to run: shown this once. */
+export type Enrolment = Schemas['Enrolment'];
+export type EnrolmentProgress = Schemas['EnrolmentState'];
 /** `ok` null: not reached yet. */
-export interface EnrolmentStep {
-  step: 'token' | 'enrolled' | 'linked' | 'checked';
-  ok: boolean | null;
-  detail: string;
-}
+export type EnrolmentStep = Schemas['EnrolmentStep'];
 
-/** Shown once: the secret and the line to run. */
-export interface Enrolment {
-  id: string;
-  token: string;
-  command: string;
-  expires_at: string;
-}
-
-export interface EnrolmentProgress {
-  id: string;
-  state: 'waiting' | 'used' | 'expired';
-  host: HostRef | null;
-  expires_at: string;
-  steps: EnrolmentStep[];
-}
-
-export interface PublishedPort {
-  ip: string | null;
-  private: number;
-  public: number | null;
-  type: string;
-}
-
-export interface ContainerMount {
-  type: string;
-  name: string;
-  source: string;
-  destination: string;
-  read_only: boolean;
-}
-
-export interface Pending {
-  action: string;
-  job_id: string;
-}
-
-export interface Container {
-  id: string;
-  host: HostRef;
-  name: string;
-  image: string;
-  image_id: string;
-  command: string;
-  state: ContainerState;
-  status: string;
-  health: string | null;
-  exit_code: number | null;
-  created_at: string | null;
-  started_at: string | null;
-  finished_at: string | null;
-  ports: PublishedPort[];
-  labels: Record<string, string>;
-  networks: string[];
-  mounts: ContainerMount[];
-  restart_policy: string;
-  restart_count: number;
-  stale: boolean;
-  as_of: string | null;
-  pending: Pending | null;
-}
-
-export interface ContainerPage extends Page<Container> {
-  facets: { state: Record<string, number>; host: Record<string, number> };
-}
+export type Container = Schemas['Container'];
+export type ContainerState = Container['state'];
+export type ContainerMount = Schemas['Mount'];
+export type PublishedPort = Schemas['Port'];
+export type ContainerPage = Schemas['ContainerPage'];
+export type RunRequest = Schemas['NewContainerRequest'];
+export type TopResult = Schemas['Top'];
+/** A ticket for /ws/terminal, and the session to come back to. */
+export type TerminalTicket = Schemas['Terminal'];
 
 /** `inspect` is null while the host cannot be asked. */
 export interface ContainerDetail extends Container {
   inspect: DockerInspect | null;
+}
+
+export type Image = Schemas['Image'];
+export type Volume = Schemas['Volume'];
+export type Network = Schemas['Network'];
+
+export type Job = Schemas['Job'];
+export type JobState = Job['state'];
+export type OutputLine = Schemas['JobLine'];
+export type JobOutput = Schemas['JobOutput'];
+export type AuditEntry = Schemas['Audit'];
+
+export type Overview = Schemas['Overview'];
+export type Attention = Schemas['Attention'];
+/** A Docker event of one host. */
+export type FleetEvent = Schemas['Event'];
+export type Health = Schemas['Health'];
+
+/** What went wrong, as the API says it in every error and in a failed job. */
+export interface ApiProblem {
+  code: string;
+  what: string;
+  why: string;
+  next: string;
+  message: string;
+  request_id?: string;
 }
 
 /** The parts of Docker's own inspect answer that the overview reads; the Inspect tab shows all of it. */
@@ -182,193 +120,6 @@ export interface DockerInspect {
   [key: string]: unknown;
 }
 
-export interface ApiProblem {
-  code: string;
-  what: string;
-  why: string;
-  next: string;
-  message: string;
-  request_id?: string;
-}
-
-export interface Job {
-  id: string;
-  number: number;
-  kind: string;
-  title: string;
-  state: JobState;
-  host: HostRef | null;
-  target: Target;
-  actor: string;
-  created_at: string;
-  started_at: string | null;
-  finished_at: string | null;
-  /** 0 to 1. */
-  progress: number | null;
-  error: ApiProblem | null;
-  result: unknown;
-  retryable: boolean;
-  attempts: number;
-}
-
-export interface Target {
-  type: string;
-  id: string;
-  name: string;
-}
-
-export interface OutputLine {
-  n: number;
-  at: string;
-  stream: string;
-  text: string;
-}
-
-export interface Attention {
-  kind: string;
-  severity: string;
-  title: string;
-  detail: string;
-  since: string | null;
-  host: HostRef | null;
-  container_id: string | null;
-  job_id: string | null;
-  /** The id of the one thing to do next. */
-  action: string;
-}
-
-/** A Docker event of one host. */
-export interface FleetEvent {
-  at: string;
-  host: HostRef;
-  type: string;
-  action: string;
-  id: string;
-  name: string;
-  image: string;
-  exit_code: string;
-}
-
-export interface Overview {
-  hosts: { online: number; degraded: number; offline: number; unknown: number; pending: number; total: number };
-  containers: { running: number; exited: number; paused: number; restarting: number; unhealthy: number; total: number };
-  attention: Attention[];
-  recent_jobs: Job[];
-  recent_events: FleetEvent[];
-  capacity: {
-    cpus: number;
-    memory_bytes: number;
-    memory_used_bytes: number;
-    disk_bytes: number;
-    disk_used_bytes: number;
-  };
-}
-
-export interface Image {
-  id: string;
-  host: HostRef;
-  tags: string[];
-  digests: string[];
-  size_bytes: number;
-  created_at: string | null;
-  containers: number | null;
-  labels: Record<string, string>;
-  stale: boolean;
-}
-
-export interface Volume {
-  name: string;
-  host: HostRef;
-  driver: string;
-  mountpoint: string;
-  created_at: string | null;
-  labels: Record<string, string>;
-  options: Record<string, string>;
-  used_by: string[];
-  stale: boolean;
-}
-
-export interface Network {
-  id: string;
-  name: string;
-  host: HostRef;
-  driver: string;
-  scope: string;
-  subnets: string[];
-  internal: boolean;
-  created_at: string | null;
-  labels: Record<string, string>;
-  used_by: string[];
-  stale: boolean;
-}
-
-export interface ApiToken {
-  id: string;
-  name: string;
-  prefix: string;
-  created_at: string;
-  last_used_at: string | null;
-  expires_at: string | null;
-}
-
-/** A token with its secret: shown this once. */
-export interface NewApiToken extends ApiToken {
-  token: string;
-}
-
-export interface User {
-  id: string;
-  username: string;
-  role: Role;
-  is_active: boolean;
-  created_at: string;
-  last_login: string | null;
-}
-
-export interface AuditEntry {
-  id: number;
-  at: string;
-  actor: string;
-  actor_type: string;
-  method: string;
-  source: string;
-  action: string;
-  target: Target;
-  host_id: string | null;
-  host_name: string;
-  request_id: string;
-  job_id: string | null;
-  decision: string;
-  detail: string;
-  /** Null: under way, or cut off. */
-  result: string | null;
-}
-
-export interface RunRequest {
-  host: string;
-  image: string;
-  name?: string;
-  command?: string[];
-  entrypoint?: string[];
-  env?: string[];
-  ports?: { host_ip?: string; host_port?: number | null; container_port: number; protocol: string }[];
-  volumes?: { source: string; target: string; read_only: boolean }[];
-  restart_policy?: { name: string; max_retry?: number };
-  memory_bytes?: number;
-  nano_cpus?: number;
-  labels?: Record<string, string>;
-  tty?: boolean;
-  open_stdin?: boolean;
-  user?: string;
-  workdir?: string;
-  network?: string;
-  hostname?: string;
-  auto_remove?: boolean;
-  privileged?: boolean;
-  start: boolean;
-  pull: 'missing' | 'always' | 'never';
-}
-
 export interface StatsSample {
   t: string;
   cpu_percent: number;
@@ -379,11 +130,6 @@ export interface StatsSample {
   read_bytes: number;
   write_bytes: number;
   pids: number;
-}
-
-export interface TopResult {
-  titles: string[];
-  processes: string[][];
 }
 
 /** What /ws/events sends: something changed, ask again. */

@@ -207,6 +207,7 @@ export const terminal = {
   user: 'User',
   userDefault: 'default user',
   shells: { auto: 'Best shell', sh: '/bin/sh', bash: '/bin/bash', ash: '/bin/ash', attach: 'Attach to the process' },
+  tab: (shell: string) => (shell === 'auto' ? 'shell' : shell),
   open: 'Open terminal',
   reopen: 'Open a new one',
   end: 'End session',
