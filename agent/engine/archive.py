@@ -13,6 +13,7 @@ from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.record import MountPoint
 from agent.engine.users import resolve_user
+from agent.engine.volume_mounts import borrowed_volumes
 from agent.ports.images import ArchiveStat
 from wire.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -138,24 +139,19 @@ def _mount_of(container: Container, path: str) -> MountPoint | None:
 async def _root(ctx: Context, container: Container, path: str) -> AsyncIterator[tuple[Path, str]]:
     """(root to resolve in, path in it). A running container's own view has its mounts; one that does not run has its
     root mounted for the time being, and a path below one of its mounts is looked up in what would be mounted there."""
-    if container.has_process and container.record.state.pid:
-        yield Path(f"/proc/{container.record.state.pid}/root"), path
-        return
-    point = _mount_of(container, path)
-    if point is not None and point.type in ("volume", "bind"):
-        source = Path(point.source)
-        if point.type == "volume":
-            source = await ctx.volumes.mount(point.name, container.id)
-        try:
+    async with borrowed_volumes(ctx, container.record) as volumes:
+        if container.has_process and container.record.state.pid:
+            yield Path(f"/proc/{container.record.state.pid}/root"), path
+            return
+        point = _mount_of(container, path)
+        if point is not None and point.type in ("volume", "bind"):
             rest = posixpath.normpath("/" + path.lstrip("/")).removeprefix(point.target.rstrip("/")) or "/"
-            yield source, rest + ("/" if path.endswith("/") and rest != "/" else "")
-        finally:
-            if point.type == "volume":
-                await ctx.volumes.unmount(point.name, container.id)
-        return
-    async with container.lock:
-        rootfs = await ctx.images.mount(container.id)
-        try:
-            yield rootfs.path, path
-        finally:
-            await ctx.images.unmount(container.id)
+            inside = rest + ("/" if path.endswith("/") and rest != "/" else "")
+            yield volumes[point.target] if point.type == "volume" else Path(point.source), inside
+            return
+        async with container.lock:
+            rootfs = await ctx.images.mount(container.id)
+            try:
+                yield rootfs.path, path
+            finally:
+                await ctx.images.unmount(container.id)

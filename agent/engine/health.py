@@ -30,7 +30,7 @@ from agent.ports.runtime import ProcessSpec
 from wire.engine.containers import Healthcheck
 from wire.errors import MooringError, NotFound, Timeout
 
-__all__ = ["begin", "end", "probe_command", "resume", "stop_all"]
+__all__ = ["begin", "end", "probe_command", "resume"]
 
 _S: Final = 1_000_000_000
 _INTERVAL_NS: Final = 30 * _S
@@ -79,11 +79,6 @@ def end(container: Container) -> None:
     if container.health_task is not None:
         container.health_task.cancel()
         container.health_task = None
-
-
-def stop_all(containers: list[Container]) -> None:
-    for container in containers:
-        end(container)
 
 
 def _run(ctx: Context, container: Container, command: list[str]) -> None:

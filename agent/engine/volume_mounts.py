@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from agent.engine.container import Container
@@ -12,7 +14,7 @@ from agent.engine.record import MountPoint, Record
 from agent.host.paths import open_in_root, open_root
 from wire.errors import Internal, NotFound
 
-__all__ = ["ensure_volumes", "mount_volumes", "prepare_root", "unmount_volumes", "users_of"]
+__all__ = ["borrowed_volumes", "ensure_volumes", "mount_volumes", "prepare_root", "unmount_volumes", "users_of"]
 
 ANONYMOUS = {"com.docker.volume.anonymous": ""}
 
@@ -115,6 +117,26 @@ async def unmount_volumes(ctx: Context, record: Record, *, tell: bool = True) ->
         if point.type == "volume":
             await ctx.volumes.unmount(point.name, record.id)
             if tell:
+                ctx.events.publish("volume", "unmount", point.name, _attributes(point, record, mounting=False))
+
+
+@asynccontextmanager
+async def borrowed_volumes(ctx: Context, record: Record) -> AsyncIterator[dict[str, Path]]:
+    """Hold the container's volumes while its files are copied, whether it runs or not; mount target → host path.
+
+    Told as `mount` and `unmount`, as Docker does around an archive call."""
+    holder = f"{record.id}-{random_id()[:12]}"
+    held: dict[str, Path] = {}
+    points = [point for point in record.mounts if point.type == "volume"]
+    try:
+        for point in points:
+            held[point.target] = await ctx.volumes.mount(point.name, holder)
+            ctx.events.publish("volume", "mount", point.name, _attributes(point, record, mounting=True))
+        yield held
+    finally:
+        for point in points:
+            if point.target in held:
+                await ctx.volumes.unmount(point.name, holder)
                 ctx.events.publish("volume", "unmount", point.name, _attributes(point, record, mounting=False))
 
 
