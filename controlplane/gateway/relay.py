@@ -86,15 +86,18 @@ async def _refuse(stream: Stream, message: str) -> None:
 
 
 async def _splice(caller: Stream, host: Stream) -> None:
-    """Return when the host's answer is through and nobody wants the rest of the request any more."""
+    """Return when the host's answer is through and nobody wants the rest of the request, or when the caller has gone.
+
+    A caller may go while the host has nothing to say, when nothing that is written would find it out.
+    """
     up = asyncio.create_task(_pump(caller, host, answer=False))
     down = asyncio.create_task(_pump(host, caller, answer=True))
-    ends: list[asyncio.Task[None]] = []
+    ends = [asyncio.create_task(side.wait_closed()) for side in (caller, host)]
+    caller_end, host_end = ends
     try:
-        await down
-        if not up.done():
-            ends = [asyncio.create_task(side.wait_closed()) for side in (host, caller)]
-            await asyncio.wait([up, *ends], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([down, caller_end], return_when=asyncio.FIRST_COMPLETED)
+        if down.done() and not up.done():
+            await asyncio.wait([up, caller_end, host_end], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (up, down, *ends):
             task.cancel()
