@@ -190,7 +190,7 @@ def _report(host_id: uuid.UUID, state: dict[str, Any]) -> None:
         facts=facts or None,
         usage=usage or None,
         findings=[_finding(item) for item in findings] if isinstance(findings, list) else None,
-        version=str((state.get("version") or {}).get("Version") or "") or None,
+        version=_agent_version(state.get("version") or {}),
         runtime=str((state.get("info") or {}).get("DefaultRuntime") or "") or None,
     )
 
@@ -198,3 +198,11 @@ def _report(host_id: uuid.UUID, state: dict[str, Any]) -> None:
 def _finding(item: Any) -> dict[str, str]:
     told = item if isinstance(item, dict) else {"title": str(item)}
     return {name: str(told.get(name) or "") for name in ("code", "severity", "title", "detail", "next")}
+
+
+def _agent_version(version: Mapping[str, Any]) -> str | None:
+    """The agent's own version; `Version` at the top is that of the Docker Engine it answers like."""
+    for component in version.get("Components") or ():
+        if component.get("Name") == "mooring":
+            return str(component.get("Version") or "") or None
+    return None

@@ -47,6 +47,7 @@ def populate(instance: Instance, name: str) -> None:
         repository, _, tag = image.partition(":")
         agent.post(f"/images/{starter.REPOSITORY}/tag?repo={repository}&tag={tag or 'latest'}")
         if container in present:
+            agent.post(f"/containers/{container}/start")
             continue
         body = {
             "Image": image, "Cmd": [command], "Labels": {"com.docker.compose.project": container.split("-")[0]},
