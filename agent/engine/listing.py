@@ -166,7 +166,7 @@ def _tests(ctx: Context, filters: Filters, known: Sequence[Container]) -> Iterab
     if states := filters.get("health"):
         for value in states:
             if value not in _HEALTH:
-                raise Invalid(f"invalid filter 'health={value}'")
+                raise Invalid(f"unrecognized filter value for health: {value}")
         yield (
             lambda container: (
                 (container.record.state.health.status if container.record.state.health else "none") in states
