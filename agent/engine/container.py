@@ -193,7 +193,7 @@ class Containers:
     def resolve(self, ref: str) -> Container:
         """By id, name (a leading slash allowed) or unique id prefix. NotFound or Invalid with Docker's texts."""
         if not ref:
-            raise Invalid("No container name or ID supplied")
+            raise Invalid('invalid name or ID supplied: ""')
         found = self._by_id.get(ref)
         if found is not None:
             return found

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from agent.engine.clock import now_ns, parse_timestamp
-from wire.errors import Invalid, PreconditionFailed
+from wire.errors import Internal, Invalid, PreconditionFailed
 
 __all__ = ["EventBus"]
 
@@ -62,7 +62,10 @@ class EventBus:
     def stream(self, *, since: str = "", until: str = "", filters: Filters | None = None) -> AsyncIterator[Event]:
         """Docker's `GET /events`: what the ring has from `since`, then what comes, to `until`. Subscribed on return."""
         wanted = filters or {}
-        since_ns, until_ns = parse_timestamp(since), parse_timestamp(until)
+        try:
+            since_ns, until_ns = parse_timestamp(since), parse_timestamp(until)
+        except Invalid as error:  # Docker answers 500 here
+            raise Internal(error.message) from error
         if since_ns is not None and until_ns is not None and until_ns < since_ns:
             raise Invalid(f"`since` time ({_go(since)}) cannot be after `until` time ({_go(until)})")
         queue = self._subscribe()

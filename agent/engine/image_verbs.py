@@ -15,7 +15,7 @@ from agent.engine.context import Context
 from agent.engine.prune import parse_until
 from agent.ports.images import Credentials, Image, Progress
 from wire.engine.containers import ContainerConfig
-from wire.errors import Invalid, MooringError
+from wire.errors import Invalid, MooringError, NotFound
 from wire.filters import check_names, flag, match_labels
 from wire.refs import parse_reference
 
@@ -243,7 +243,10 @@ def image_load(
 def image_save(ctx: Context, refs: Sequence[str]) -> AsyncIterator[bytes]:
     """A docker-archive. NotFound before the first byte when one is missing."""
     for ref in refs:
-        ctx.images.resolve(ref)
+        try:
+            ctx.images.resolve(ref)
+        except NotFound as error:
+            raise NotFound(f"No such image: {ref}") from error
     return ctx.images.save(refs)
 
 

@@ -12,7 +12,7 @@ from agent.engine.inspect import mount_documents, network_documents
 from agent.engine.status import describe
 from agent.engine.validate_host import parse_port
 from agent.ports.images import Image
-from wire.errors import Invalid, MooringError, NotFound
+from wire.errors import Internal, Invalid, MooringError, NotFound
 from wire.filters import check_names, flag, match_labels
 
 __all__ = ["item", "list_containers"]
@@ -154,25 +154,11 @@ def _tests(ctx: Context, filters: Filters, known: Sequence[Container]) -> Iterab
                 raise Invalid(f"invalid filter 'status={value}'")
         yield lambda container: container.status in statuses
     if codes := filters.get("exited"):
-        try:
-            numbers = {int(value) for value in codes}
-        except ValueError as error:
-            raise Invalid(f"invalid filter 'exited={codes[0]}'") from error
-        yield (
-            lambda container: (
-                not container.running and container.record.started_once and container.record.state.exit_code in numbers
-            )
-        )
-    if states := filters.get("health"):
-        for value in states:
-            if value not in _HEALTH:
-                raise Invalid(f"unrecognized filter value for health: {value}")
-        yield (
-            lambda container: (
-                (container.record.state.health.status if container.record.state.health else "none") in states
-            )
-        )
-    if ids := filters.get("id"):
+        for value in codes:
+            if not value.lstrip("-").isdigit():
+                why = f'strconv.Atoi: parsing "{value}": invalid syntax'
+                raise Invalid(f"invalid filter 'exited={value}': {why}")
+        numbers = {int(value) for value in codes}
         yield lambda container: any(container.id.startswith(value) for value in ids)
     if names := filters.get("name"):
         yield lambda container: any(_name_matches(container.name, value) for value in names)
@@ -243,7 +229,12 @@ def _port_test(ctx: Context, name: str, wanted: Sequence[str]) -> Callable[[Cont
     ports: set[tuple[int, str]] = set()
     for text in wanted:
         number, _, protocol = text.partition("/")
-        first, last = parse_port(number)
+        try:
+            first, last = parse_port(number)
+        except Invalid as error:
+            why = "value out of range" if number.isdigit() else "invalid syntax"
+            reason = f'strconv.ParseUint: parsing "{number}": {why}'
+            raise Internal(f"error while looking up for {name} {text}: {reason}") from error
         ports.update((port, protocol or "tcp") for port in range(first, last + 1))
 
     def test(container: Container) -> bool:

@@ -38,7 +38,7 @@ async def network_list(ctx: Context, filters: Filters | None = None) -> list[dic
     for value in asked.get("type", ()):
         if value not in ("builtin", "custom"):
             raise Internal(f"invalid filter: 'type'='{value}'")
-    dangling = flag(asked, "dangling", False) if asked.get("dangling") else None
+    dangling = _dangling(asked)
     used = _used(ctx)
     found: list[dict[str, Any]] = []
     for network in ctx.networking.networks():
@@ -60,6 +60,15 @@ _TESTS: Final[tuple[tuple[str, Callable[[Network, Sequence[str]], bool]], ...]] 
     ("scope", lambda network, values: (network.spec.scope or "local") in values),
     ("type", lambda network, values: ("builtin" if network.predefined else "custom") in values),
 )
+
+
+def _dangling(asked: Filters) -> bool | None:
+    if not asked.get("dangling"):
+        return None
+    try:
+        return flag(asked, "dangling", False)
+    except Invalid as error:
+        raise Invalid('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")') from error
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -33,7 +33,10 @@ def parse_until(filters: Filters) -> float | None:
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return time.time() - sum(float(number) * _UNITS[unit] for number, unit in parts)
-    at_ns = parse_timestamp(text)
+    try:
+        at_ns = parse_timestamp(text)
+    except Invalid as error:
+        raise Invalid(f'failed to parse value as time or duration: "{text}"') from error
     return at_ns / 1e9 if at_ns is not None else None
 
 
