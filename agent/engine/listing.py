@@ -159,6 +159,13 @@ def _tests(ctx: Context, filters: Filters, known: Sequence[Container]) -> Iterab
                 why = f'strconv.Atoi: parsing "{value}": invalid syntax'
                 raise Invalid(f"invalid filter 'exited={value}': {why}")
         numbers = {int(value) for value in codes}
+        yield lambda container: _exited_with(container, numbers)
+    if states := filters.get("health"):
+        for value in states:
+            if value not in _HEALTH:
+                raise Invalid(f"unrecognized filter value for health: {value}")
+        yield lambda container: _health(container) in states
+    if ids := filters.get("id"):
         yield lambda container: any(container.id.startswith(value) for value in ids)
     if names := filters.get("name"):
         yield lambda container: any(_name_matches(container.name, value) for value in names)
@@ -187,6 +194,15 @@ def _tests(ctx: Context, filters: Filters, known: Sequence[Container]) -> Iterab
     for name in ("publish", "expose"):
         if ports := filters.get(name):
             yield _port_test(ctx, name, ports)
+
+
+def _exited_with(container: Container, codes: set[int]) -> bool:
+    return not container.running and container.record.started_once and container.record.state.exit_code in codes
+
+
+def _health(container: Container) -> str:
+    health = container.record.state.health
+    return health.status if health is not None else "none"
 
 
 def _name_matches(name: str, wanted: str) -> bool:
