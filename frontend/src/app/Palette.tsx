@@ -55,7 +55,7 @@ function Marked({ text, query }: { text: string; query: string }) {
 
 export function Palette({ opened, onClose, onKeys }: { opened: boolean; onClose: () => void; onKeys: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} size={600} yOffset="14vh" centered={false} padding={0} title={shell.palette} classNames={{ header: classes.hidden, body: classes.body }}>
+    <Modal opened={opened} onClose={onClose} size={600} yOffset="14vh" centered={false} padding={0} title={shell.palette} transitionProps={{ duration: 0 }} styles={{ body: { padding: 0 } }} classNames={{ header: classes.hidden }}>
       {opened && <PaletteBody onClose={onClose} onKeys={onKeys} />}
     </Modal>
   );

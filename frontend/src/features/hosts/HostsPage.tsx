@@ -208,8 +208,7 @@ function Load({ host, value, known, of, warnAt, now }: { host: Host; value: numb
 
 /** The finding that degrades a host has a line of its own here. */
 function withoutDetail(look: Look): Look {
-  const { detail: _detail, ...rest } = look;
-  return rest;
+  return { glyph: look.glyph, tone: look.tone, word: look.word, loud: look.loud };
 }
 
 function stateSecond(host: Host, now: number): string {

@@ -64,7 +64,7 @@ export function ImagesPage() {
       { id: 'id', header: words.column.id, accessorFn: (image) => image.id, meta: { width: 130 }, cell: ({ row }) => <code>{shortId(row.original.id)}</code> },
       { id: 'host', header: words.column.host, accessorFn: (image) => image.host.name, meta: { width: 150 }, cell: ({ row }) => row.original.host.name },
       { id: 'size', header: words.column.size, accessorFn: (image) => image.size_bytes, meta: { width: 110, align: 'right' }, cell: ({ row }) => formatBytes(row.original.size_bytes) },
-      { id: 'used', header: words.column.used, accessorFn: (image) => image.containers ?? -1, meta: { width: 140, align: 'right' }, cell: ({ row }) => <span className={row.original.containers === 0 ? 'muted' : undefined}>{row.original.containers === null ? common.none : words.usedBy(row.original.containers)}</span> },
+      { id: 'used', header: words.column.used, accessorFn: (image) => image.containers, meta: { width: 140, align: 'right' }, cell: ({ row }) => <span className={row.original.containers === 0 ? 'muted' : undefined}>{words.usedBy(row.original.containers)}</span> },
       { id: 'created', header: words.column.created, accessorFn: (image) => -Date.parse(image.created_at ?? ''), meta: { width: 96, align: 'right' }, cell: ({ row }) => <Created iso={row.original.created_at} /> },
       { id: 'actions', enableSorting: false, meta: { width: 50 }, header: () => <span className={list.hidden}>{words.column.actions}</span>, cell: ({ row }) => <ImageMenu image={row.original} onRemove={setRemoving} /> },
     ],
@@ -96,7 +96,7 @@ export function ImagesPage() {
           <span className={list.phoneTitle}>{imageName(image)}</span>
           <span className="num">{formatBytes(image.size_bytes)}</span>
           <span className="muted small">{image.host.name}</span>
-          <span className="muted small">{image.containers === null ? '' : words.usedBy(image.containers)}</span>
+          <span className="muted small">{words.usedBy(image.containers)}</span>
         </div>
       )}
     >
@@ -118,7 +118,7 @@ function ImageMenu({ image, onRemove }: { image: Image; onRemove: (image: Image)
         <MenuItemLink to="/run" search={{ image: imageName(image), host: image.host.id }} leftSection={<Play aria-hidden />}>
           {words.run}
         </MenuItemLink>
-        <MenuItemLink to="/containers" search={{ q: `image:${imageName(image)}` }} leftSection={<Box aria-hidden />} rightSection={image.containers ?? undefined}>
+        <MenuItemLink to="/containers" search={{ q: `image:${imageName(image)}` }} leftSection={<Box aria-hidden />} rightSection={image.containers}>
           {words.column.used}
         </MenuItemLink>
         <Menu.Divider />

@@ -39,7 +39,7 @@ function copyLines(event: ClipboardEvent): void {
   const copied = selection.getRangeAt(0).cloneContents();
   for (const mark of copied.querySelectorAll('[data-mark], [data-soft]')) mark.remove();
   const lines = [...copied.querySelectorAll('[data-line]')];
-  event.clipboardData.setData('text/plain', lines.length > 0 ? lines.map((line) => line.textContent).join('\n') : (copied.textContent ?? ''));
+  event.clipboardData.setData('text/plain', lines.length > 0 ? lines.map((line) => line.textContent).join('\n') : copied.textContent);
   event.preventDefault();
 }
 
