@@ -66,7 +66,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings.production")
     import django
 
     django.setup()

@@ -10,7 +10,7 @@ from celery.exceptions import SecurityWarning
 
 __all__ = ["app", "broker_url"]
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings.production")
 
 
 def broker_url(redis_url: str) -> str:

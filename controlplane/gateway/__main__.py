@@ -11,7 +11,7 @@ import uvloop
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings.production")
     import django
 
     django.setup()

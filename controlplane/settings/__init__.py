@@ -1,7 +1,4 @@
-"""Django settings. `MOORING_ENV` picks the module (`production` by default); everything else comes from `MOORING_*`."""
+"""Django settings, one module per environment; everything that differs between installations comes from `MOORING_*`.
 
-import os
-from importlib import import_module
-
-_chosen = import_module(f"controlplane.settings.{os.environ.get('MOORING_ENV', 'production')}")
-globals().update({name: getattr(_chosen, name) for name in dir(_chosen) if name.isupper()})
+This package imports none of them: a test must not read a real installation's paths before it has set its own.
+"""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 
-os.environ.setdefault("MOORING_DATA", str(Path(tempfile.gettempdir()) / f"mooring-test-{os.getpid()}"))
+# Never a real installation's directory, and one for each run: several may run at once. tests/unit/controlplane makes
+# and removes it; type checkers, which read these settings too, leave nothing behind.
+os.environ["MOORING_DATA"] = os.path.join(tempfile.gettempdir(), f"mooring-unit-{os.getpid()}")
 
 from controlplane.settings.base import *  # noqa: F403
 from controlplane.settings.base import DATABASES, MOORING_DATA
@@ -18,4 +19,3 @@ MOORING_REDIS_URL = "memory://"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["NAME"] = str(MOORING_DATA / "db.sqlite3")
     DATABASES["default"]["TEST"] = {"NAME": str(MOORING_DATA / "test.sqlite3")}
-MOORING_DATA.mkdir(parents=True, exist_ok=True)

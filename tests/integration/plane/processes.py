@@ -47,10 +47,10 @@ class Plane:
         self.socket = data / "engine.sock"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
-            **os.environ, "MOORING_ENV": "production", "MOORING_DATA": str(data), "MOORING_PORT": str(self.port),
+            **os.environ, "DJANGO_SETTINGS_MODULE": "controlplane.settings.production", "MOORING_DATA": str(data),
+            "MOORING_PORT": str(self.port),
             "MOORING_LISTEN_ADDRESS": "127.0.0.1", "PYTHONPATH": str(REPOSITORY),
         }  # fmt: skip
-        self._environment.pop("DJANGO_SETTINGS_MODULE", None)
         self._environment.pop("MOORING_DATABASE_URL", None)
 
     def manage(self, *arguments: str, text: str = "") -> str:

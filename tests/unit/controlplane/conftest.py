@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from controlplane.accounts.actions import create_token, create_user
@@ -17,6 +19,14 @@ from controlplane.fleet.actions import begin_gateway_epoch, link_up
 from controlplane.fleet.models import Host
 
 PASSWORD = "a long enough secret"
+
+
+def pytest_configure() -> None:
+    settings.MOORING_DATA.mkdir(parents=True, exist_ok=True)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(settings.MOORING_DATA, ignore_errors=True)
 
 
 @pytest.fixture

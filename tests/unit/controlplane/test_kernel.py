@@ -67,3 +67,9 @@ def test_database_addresses() -> None:
     assert wanted["OPTIONS"]["sslmode"] == "require"
     with pytest.raises(ValueError, match="unknown scheme"):
         database_from_environment("mysql://x", settings.MOORING_DATA)
+
+
+def test_the_tests_settings_are_far_from_a_real_installation() -> None:
+    assert settings.MOORING_DATA.name.startswith("mooring-unit-")
+    name = str(settings.DATABASES["default"]["NAME"])
+    assert settings.DATABASES["default"]["ENGINE"].endswith("postgresql") or "mooring-unit-" in name
