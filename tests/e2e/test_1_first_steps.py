@@ -47,7 +47,7 @@ def test_the_first_journey(visit: Callable[..., Visit], instance: Instance, setu
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Hosts").click()
     row = page.get_by_role("region", name="Host table").locator("tbody tr").first
     expect(row.locator("[data-state=Ready], [data-state=Degraded]")).to_be_visible()
-    expect(row).to_contain_text("Agent")
+    expect(row).to_contain_text("Engine")
 
     run_container(page, "hello", COUNTER)
 
@@ -57,7 +57,7 @@ def test_the_first_journey(visit: Callable[..., Visit], instance: Instance, setu
     numbers = [int(each) for each in re.findall(r"line (\d+)", log.inner_text())]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     later = numbers[-1] + 10
-    expect(log).to_contain_text(re.compile(rf"line {later}\b"))
+    expect(log).to_contain_text(re.compile(rf"line {later}\b"), use_inner_text=True)
 
     page.get_by_role("navigation", name="Container", exact=True).get_by_role("link", name="Terminal").click()
     screen = page.get_by_role("region", name="Terminal")

@@ -52,6 +52,7 @@ export function formatCount(count: number): string {
 /** Two units at most, the second only where it says something: "4 s", "48 min", "3 d 4 h". */
 export function formatDuration(seconds: number): string {
   const s = Math.max(0, seconds);
+  if (s < 0.1) return `${Math.round(s * 1000)} ms`;
   if (s < 10 && s % 1 !== 0) return `${Number(s.toFixed(1))} s`;
   if (s < 60) return `${Math.floor(s)} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min`;

@@ -112,7 +112,7 @@ function Limits({ inspect }: { inspect: DockerInspect }) {
   return (
     <Card title={words.card.limits}>
       <dl className={card.properties}>
-        <Property label={f.cpu} value={host.NanoCpus ? words.cores(String(host.NanoCpus / 1e9)) : f.noLimit} title="" />
+        <Property label={f.cpu} value={host.NanoCpus ? words.cores(host.NanoCpus / 1e9) : f.noLimit} title="" />
         <Property label={f.memory} value={host.Memory ? formatBytes(host.Memory) : f.noLimit} title="" />
         <Property label={f.pids} value={host.PidsLimit && host.PidsLimit > 0 ? String(host.PidsLimit) : f.noLimit} title="" />
       </dl>

@@ -309,7 +309,7 @@ function useHostColumns(now: number, acts: HostActs): Column<Host>[] {
       meta: { width: 110 },
       cell: ({ row: { original: host } }) => (
         <>
-          {host.version ? words.agent(host.version) : <span className="muted">{common.none}</span>}
+          {host.version ? words.engine(host.version) : <span className="muted">{common.none}</span>}
           <span className={classes.second}>{host.runtime}</span>
         </>
       ),

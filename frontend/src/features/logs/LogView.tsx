@@ -4,7 +4,7 @@
  */
 import { Button } from '@mantine/core';
 import { ArrowDown } from 'lucide-react';
-import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ClipboardEvent } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ClipboardEvent, type KeyboardEvent, type PointerEvent, type TouchEvent, type WheelEvent } from 'react';
 import { useHotkeys } from '@/lib/hotkeys';
 import { rowHeights } from '@/theme/tokens';
 import { logs as words } from '@/messages';
@@ -50,7 +50,9 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
   const [follow, setFollow] = useState(true);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [layout, setLayout] = useState<Wrap | null>(null);
-  const top = useRef(0);
+  /** The same as `follow`, true at once and not at the next rendering; and whether the reader last moved down. */
+  const following = useRef(true);
+  const downwards = useRef(false);
   const sendRef = useRef(send);
   useEffect(() => {
     sendRef.current = send;
@@ -61,8 +63,18 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
     if (box) sendRef.current({ type: 'view', viewport: { topRow: Math.floor(box.scrollTop / ROW), rows: Math.ceil(box.clientHeight / ROW), follow: following } });
   }, []);
   const resume = useCallback(() => {
+    following.current = true;
     setFollow(true);
     report(true);
+  }, [report]);
+
+  const pause = useCallback(() => {
+    const box = scroller.current;
+    if (!following.current || !box || box.scrollHeight <= box.clientHeight) return;
+    following.current = false;
+    downwards.current = false;
+    setFollow(false);
+    report(false);
   }, [report]);
 
   // How many columns a line has: measured, because fonts and zoom differ.
@@ -75,54 +87,69 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
       const next: Wrap = { columns: Math.max(20, Math.floor((box.clientWidth - fixed) / character)), prefix: phone && time !== 'off' ? TIME_COLUMNS : 0, stripLevel: !phone };
       setLayout((old) => (JSON.stringify(old) === JSON.stringify(wrap ? next : null) ? old : wrap ? next : null));
       sendRef.current({ type: 'wrap', wrap: wrap ? next : null });
-      report(follow);
+      report(following.current);
     };
     measure();
     void document.fonts.ready.then(measure);
     const observer = new ResizeObserver(measure);
     observer.observe(box);
     return () => observer.disconnect();
-  }, [wrap, phone, time, follow, report]);
+  }, [wrap, phone, time, report]);
 
   // The end stays in view while following.
   useLayoutEffect(() => {
     const box = scroller.current;
-    if (!box || !follow) return;
-    box.scrollTop = box.scrollHeight;
-    top.current = box.scrollTop;
+    if (box && following.current) box.scrollTop = box.scrollHeight;
   }, [tick, follow]);
 
   useEffect(() => {
     logs.onScroll((row) => {
       const box = scroller.current;
       if (!box) return;
-      setFollow(false);
+      pause();
       box.scrollTop = Math.max(0, row * ROW - box.clientHeight / 3);
-      top.current = box.scrollTop;
       report(false);
     });
-  }, [logs, report]);
+  }, [logs, report, pause]);
 
+  // What the reader does pauses at once. The scroll event alone comes too late: the next lines would pull the view back.
+  const touchAt = useRef<number | null>(null);
+  const intents = {
+    onWheel: (event: WheelEvent) => {
+      downwards.current = event.deltaY > 0;
+      if (event.deltaY < 0) pause();
+    },
+    onTouchStart: (event: TouchEvent) => {
+      touchAt.current = event.touches[0]?.clientY ?? null;
+    },
+    onTouchMove: (event: TouchEvent) => {
+      const moved = (event.touches[0]?.clientY ?? 0) - (touchAt.current ?? 0);
+      downwards.current = moved < 0;
+      if (moved > 4) pause();
+    },
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key === 'ArrowUp' || event.key === 'PageUp' || event.key === 'Home') pause();
+      else if (event.key === 'ArrowDown' || event.key === 'PageDown' || event.key === 'End') downwards.current = true;
+    },
+    onPointerDown: (event: PointerEvent) => {
+      // On the scroll bar, which lies beyond the content.
+      if (event.nativeEvent.offsetX < event.currentTarget.clientWidth) return;
+      pause();
+      downwards.current = true;
+    },
+  };
   const onScroll = () => {
     const box = scroller.current;
-    if (!box) return;
+    if (!box || following.current) return;
     const atEnd = box.scrollHeight - box.clientHeight - box.scrollTop < 4;
-    if (follow) {
-      if (!atEnd && box.scrollTop < top.current - 2) {
-        setFollow(false);
-        report(false);
-      }
-    } else if (atEnd && box.scrollTop > top.current) resume();
+    if (atEnd && downwards.current) resume();
     else report(false);
-    top.current = box.scrollTop;
   };
 
   useHotkeys({
     f: () => {
-      if (follow) {
-        setFollow(false);
-        report(false);
-      } else resume();
+      if (follow) pause();
+      else resume();
     },
   });
 
@@ -137,10 +164,9 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
         sendRef.current({ type: 'open-json', seq, rows: opening ? fields.length + 1 : 0 });
         return next;
       });
-      setFollow(false);
-      report(false);
+      pause();
     },
-    [report],
+    [pause],
   );
 
   const nothing = tick !== null && tick.shown === 0;
@@ -157,7 +183,7 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
         </div>
       )}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard */}
-      <div className={classes.log} ref={scroller} onScroll={onScroll} role="log" aria-live="off" tabIndex={0} aria-label={follow ? words.region : words.regionPaused} data-wrap={wrap || undefined} data-time={time} data-paused={!follow || undefined} onCopy={copyLines}>
+      <div className={classes.log} ref={scroller} onScroll={onScroll} {...intents} role="log" aria-live="off" tabIndex={0} aria-label={follow ? words.region : words.regionPaused} data-wrap={wrap || undefined} data-time={time} data-paused={!follow || undefined} onCopy={copyLines}>
         <span className={classes.hidden} aria-hidden="true">
           <span className={classes.ruler} ref={ruler}>
             {'0'.repeat(100)}

@@ -118,7 +118,7 @@ const kindGlyph: Record<string, GlyphName> = { host_silent: 'unknown', host_offl
 
 function AttentionList({ overview, now }: { overview: Overview; now: number }) {
   const [all, setAll] = useState(false);
-  const { attention, containers, hosts } = overview;
+  const { attention } = overview;
   const failing = attention.filter((item) => item.severity === 'critical' && item.kind !== 'host_silent').length;
   const check = attention.length - failing;
   const shown = all ? attention : attention.slice(0, ATTENTION_SHOWN);
@@ -131,7 +131,7 @@ function AttentionList({ overview, now }: { overview: Overview; now: number }) {
         <section className={`${card.card ?? ''} ${classes.well ?? ''}`}>
           <Glyph name="ok" tone="ok" />
           <b className="strong">{words.allWell}</b>
-          <span className="second">{words.allWellText(containers.total, hosts.total)}</span>
+          <span className="second">{words.allWellText}</span>
         </section>
       </>
     );

@@ -46,7 +46,7 @@ export function Charts({ container, large = false }: { container: ContainerDetai
         </span>
       </div>
       <div className={large ? classes.grid2 : classes.grid4}>
-        <Chart {...shared} title={words.chart.cpu} now={last ? formatPercent(last.cpu_percent) : '–'} of={cores ? words.chart.ofCores(String(cores)) : undefined} lines={lines.cpu} atLeast={10} limit={cores ? cores * 100 : undefined} />
+        <Chart {...shared} title={words.chart.cpu} now={last ? formatPercent(last.cpu_percent) : '–'} of={cores ? words.chart.ofCores(cores) : undefined} lines={lines.cpu} atLeast={10} limit={cores ? cores * 100 : undefined} />
         <Chart {...shared} title={words.chart.memory} now={last ? formatBytes(last.memory_bytes) : '–'} of={memoryLimit ? words.chart.ofBytes(formatBytes(memoryLimit)) : undefined} lines={lines.memory} atLeast={16 * MIB} limit={memoryLimit} />
         <Chart {...shared} title={words.chart.network} now={pair(at(series.rx), at(series.tx))} lines={lines.network} atLeast={10_000} />
         <Chart {...shared} title={words.chart.disk} now={pair(at(series.write), at(series.read))} lines={lines.disk} atLeast={10_000} />

@@ -129,7 +129,7 @@ export const container = {
   live: 'Live',
   everySecond: 'each second',
   notRunning: 'It does not run, so there is nothing to measure.',
-  chart: { cpu: 'CPU', memory: 'Memory', network: 'Network', disk: 'Disk', pids: 'Processes', in: 'in', out: 'out', read: 'read', write: 'write', limit: 'limit', ofCores: (n: string) => `of ${n} cores`, ofBytes: (text: string) => `of ${text}` },
+  chart: { cpu: 'CPU', memory: 'Memory', network: 'Network', disk: 'Disk', pids: 'Processes', in: 'in', out: 'out', read: 'read', write: 'write', limit: 'limit', ofCores: (n: number) => `of ${plural(n, 'core')}`, ofBytes: (text: string) => `of ${text}` },
   card: {
     configuration: 'Configuration',
     limits: 'Limits',
@@ -145,7 +145,7 @@ export const container = {
     image: 'Image', digest: 'Image id', command: 'Command', entrypoint: 'Entrypoint', user: 'User', workdir: 'Working dir', hostname: 'Hostname', restart: 'Restart policy', created: 'Created', started: 'Started', finished: 'Ended', labels: 'Labels',
     cpu: 'CPU', memory: 'Memory', pids: 'Processes', noLimit: 'no limit', network: 'Network', address: 'Address', aliases: 'Aliases', host: 'Host', container: 'Container', target: 'Target', source: 'Source', mode: 'Mode', readOnly: 'read only', readWrite: 'read, write', root: 'root (image default)', fromImage: 'from the image', notPublished: 'not published', privileged: 'Privileged', yes: 'yes', autoRemove: 'Removed when it ends',
   },
-  cores: (n: string) => `${n} cores`,
+  cores: (n: number) => plural(n, 'core'),
   noneOf: { networks: 'Not in a network.', ports: 'No port is exposed.', mounts: 'Nothing is mounted.', environment: 'No variable is set.', health: 'The image and the container define no health check.' },
   reveal: 'Reveal',
   hide: 'Hide',

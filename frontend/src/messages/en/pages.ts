@@ -39,7 +39,7 @@ export const overview = {
   toCheck: (count: number) => `${count} to check`,
   order: 'Newest first inside each severity',
   allWell: 'Nothing needs attention',
-  allWellText: (containers: number, hosts: number) => `${plural(containers, 'container')} on ${plural(hosts, 'host')} as they should be.`,
+  allWellText: 'No container is unhealthy or restarting, no host is silent or short of disk.',
   hosts: 'Hosts',
   allHosts: 'All hosts',
   cpu: 'CPU',
