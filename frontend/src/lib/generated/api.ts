@@ -94,7 +94,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Return 200 when every part is well, else 503; the parts are named either way. */
+        /** @description Return 200 when every part is well, else 503; the parts are named either way, their details to users only. */
         get: operations["health_get"];
         put?: never;
         post?: never;
