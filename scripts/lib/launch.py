@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import resource
@@ -123,6 +124,30 @@ def answers(path: Path, request: str = "/_ping") -> bool:
     return False
 
 
+def sources_fingerprint() -> str:
+    """Changes when the programs' sources or the built dashboard do; what runs is then started anew by `up`."""
+    digest = hashlib.sha256()
+    for room in ("wire", "agent", "controlplane", "frontend/dist", "requirements.txt"):
+        root = REPOSITORY / room
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.is_file() and path.suffix != ".pyc":
+                state = path.stat()
+                digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def restart_all(instance: Instance) -> None:
+    """Start every program but Valkey anew: their sources have changed. Containers keep running."""
+    supervisor = instance.supervisor()
+    running = [
+        p["name"] for p in supervisor.getAllProcessInfo() if p["statename"] == "RUNNING" and p["name"] != "valkey"
+    ]
+    for name in running:
+        supervisor.stopProcess(name)
+    for name in running:
+        supervisor.startProcess(name, False)
+
+
 def is_joined(instance: Instance) -> bool:
     """Whether the local agent already has its credential."""
     return (instance.agent_data / "credential.json").exists()
@@ -183,9 +208,10 @@ def up(arguments: argparse.Namespace) -> int:
         directory.mkdir(parents=True, exist_ok=True)
     data.chmod(0o755 if os.getuid() == 0 else 0o700)
     instance.run.chmod(0o700)
-    saved.write_text(
-        json.dumps({"port": instance.port, "listen": instance.listen, "agent_flags": instance.agent_flags})
-    )
+    fingerprint = sources_fingerprint()
+    changed = instance.supervisor() is not None and remembered.get("sources") != fingerprint
+    memory = {"port": instance.port, "listen": instance.listen, "agent_flags": instance.agent_flags}
+    saved.write_text(json.dumps({**memory, "sources": fingerprint}))
 
     step("Make secrets", lambda: manage(instance, "ensure_secrets"))
     step("Migrate the database", lambda: manage(instance, "migrate", "--noinput", "-v", "0"))
@@ -197,6 +223,8 @@ def up(arguments: argparse.Namespace) -> int:
             ),
         )
     step("Start the process manager", lambda: start_supervisor(instance, with_agent=not arguments.no_agent))
+    if changed:
+        step("Start the new version of what runs", lambda: restart_all(instance))
     step("Wait until the control plane is healthy", lambda: manage(instance, "health", "--wait", "90"))
     problems: list[dict[str, str]] = []
     if not arguments.no_agent:
