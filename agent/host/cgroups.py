@@ -186,6 +186,8 @@ class Cgroup:
 
     def kill(self) -> int:
         """SIGKILL everything in it; returns how many were found. A forking group needs several rounds: see `empty`."""
+        if not self._main():
+            return 0
         if self.version == 2:
             with suppress(OSError):  # since Linux 5.14: atomic, also against forks
                 Path(self._main(), "cgroup.kill").write_text("1")

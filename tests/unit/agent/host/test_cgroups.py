@@ -106,3 +106,9 @@ async def test_freezing_version_1_asks_again_while_it_is_stuck(tmp_path: Path) -
 def test_version_1_tells_oom_kills(tmp_path: Path) -> None:
     directory = group(tmp_path / "g", memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
     assert Cgroup({"memory": str(directory)}).oom_kills() == 2
+
+
+def test_a_group_that_is_nowhere_is_killed_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Cgroup({}).kill() == 0
+    assert list(tmp_path.iterdir()) == []
