@@ -26,6 +26,7 @@ class Action(StrEnum):
     HOST_READ = "host.read"
     HOST_MANAGE = "host.manage"
     HOST_ENROLL = "host.enroll"
+    INSTALLER_READ = "installer.read"
     TUNNEL_OPEN = "tunnel.open"
     ENGINE_READ = "engine.read"
     CONTAINER_READ = "container.read"
@@ -74,6 +75,7 @@ _TABLE: dict[Action, frozenset[Principal]] = {
     Action.HOST_READ: _PEOPLE,
     Action.HOST_MANAGE: _ADMIN,
     Action.HOST_ENROLL: _ENROLLING,
+    Action.INSTALLER_READ: _ANYONE,  # sources and a script that hold no secret
     Action.TUNNEL_OPEN: _HOST,
     Action.ENGINE_READ: _PEOPLE,
     Action.CONTAINER_READ: _PEOPLE,

@@ -18,6 +18,7 @@ from controlplane.web_api.views.containers import (
     TerminalListView,
 )
 from controlplane.web_api.views.hosts import EnrolmentListView, EnrolmentView, HostListView, HostView
+from controlplane.web_api.views.installing import InstallerView, SourceView
 from controlplane.web_api.views.jobs import (
     AuditListView,
     HealthView,
@@ -86,4 +87,8 @@ urlpatterns = [
     path("users/<uuid:user_id>", UserView.as_view()),
     path("audit", AuditListView.as_view()),
 ]
-agent_urlpatterns = [path("enroll", EnrollView.as_view())]
+agent_urlpatterns = [
+    path("enroll", EnrollView.as_view()),
+    path("install", InstallerView.as_view()),
+    path("source.tar.gz", SourceView.as_view()),
+]

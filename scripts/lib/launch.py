@@ -67,12 +67,14 @@ def manage(instance: Instance, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def start_supervisor(instance: Instance, *, with_agent: bool, more: Mapping[str, list[str]] | None = None) -> None:
+def start_supervisor(
+    instance: Instance, *, with_agent: bool, with_plane: bool = True, more: Mapping[str, list[str]] | None = None
+) -> None:
     """Start the process manager unless it runs, and make it follow the present configuration."""
-    configuration = write_configuration(instance, with_agent=with_agent, more=more)
+    configuration = write_configuration(instance, with_agent=with_agent, with_plane=with_plane, more=more)
     if instance.supervisor() is None:
         orphans.stop(instance.data)
-        if port_is_taken(instance.listen, instance.port):
+        if with_plane and port_is_taken(instance.listen, instance.port):
             raise StepFailed(
                 f"TCP port {instance.port} is in use",
                 f"another program listens on {instance.listen}:{instance.port}",
@@ -153,6 +155,31 @@ def is_joined(instance: Instance) -> bool:
     return (instance.agent_data / "credential.json").exists()
 
 
+def join_elsewhere(arguments: argparse.Namespace) -> int:
+    """Join this host to a control plane on another machine and keep only the agent here. Safe to repeat."""
+    instance = Instance(Path(arguments.data).resolve(), 0, "", tuple(arguments.agent_flag or ()))
+    for directory in (instance.run, instance.log):
+        directory.mkdir(parents=True, exist_ok=True)
+    instance.run.chmod(0o700)
+    if not is_joined(instance):
+        name = ["--name", arguments.name] if arguments.name else []
+        command = [sys.executable, "-m", "agent", "join", arguments.url, "--token", arguments.token, *name]
+        done = step(
+            f"Join {arguments.url}",
+            lambda: subprocess.run(
+                [*command, "--data", str(instance.agent_data)],
+                env={**os.environ, **instance.environment}, capture_output=True, text=True, check=False,
+            ),
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise StepFailed("This host could not join", (done.stderr or done.stdout).strip()[-2000:], "see why above")
+    step("Start the process manager", lambda: start_supervisor(instance, with_agent=True, with_plane=False))
+    step("Start the agent", lambda: start_agent(instance, with_plane=False))
+    show(findings(instance))
+    print(f"\nThis host has joined. Its own engine: unix://{instance.agent_socket}; logs: {instance.log}")
+    return 0
+
+
 def join(instance: Instance) -> None:
     """Enrol the local agent with a fresh single-use token; safe to repeat."""
     if is_joined(instance):
@@ -170,12 +197,14 @@ def join(instance: Instance) -> None:
         )
 
 
-def start_agent(instance: Instance) -> None:
-    """Start the local agent and wait until its socket and its tunnel are there."""
+def start_agent(instance: Instance, *, with_plane: bool = True) -> None:
+    """Start the local agent and wait until its socket and, beside a plane, its tunnel are there."""
     supervisor = instance.supervisor()
     if supervisor.getProcessInfo("agent")["statename"] not in ("RUNNING", "STARTING"):
         supervisor.startProcess("agent", False)
     wait_until(lambda: answers(instance.agent_socket), 60, "The local agent does not answer", instance)
+    if not with_plane:
+        return
     wait_until(
         lambda: answers(instance.engine_socket, "/containers/json"), 60, "This host does not come online", instance
     )
@@ -240,6 +269,13 @@ def up(arguments: argparse.Namespace) -> int:
     return in_front(instance)
 
 
+def show(problems: list[dict[str, str]]) -> None:
+    """Print what the doctor found: what, why, what to do."""
+    for finding in problems:
+        print(f"\n  {finding['severity']}: {finding['title']}")
+        print(f"    why:  {finding['detail']}\n    next: {finding['next']}")
+
+
 def report(instance: Instance, link: str, problems: list[dict[str, str]], took_s: float, *, with_agent: bool) -> None:
     """Print where everything is and what to do first."""
     print(f"\nMooring is up after {took_s:.1f} s.\n")
@@ -252,10 +288,7 @@ def report(instance: Instance, link: str, problems: list[dict[str, str]], took_s
         if not problems:
             print("  Try         docker run --rm mooring/starter echo hi")
     print(f"  Logs        {instance.log}")
-    for finding in problems:
-        print(
-            f"\n  {finding['severity']}: {finding['title']}\n    why:  {finding['detail']}\n    next: {finding['next']}"
-        )
+    show(problems)
     print(flush=True)
 
 
@@ -305,14 +338,20 @@ def main() -> int:
     start.add_argument("--agent-flag", action="append", metavar="FLAG")
     stop = commands.add_parser("down", add_help=False)
     stop.add_argument("--data", default="/var/lib/mooring")
+    joining = commands.add_parser("join", add_help=False)
+    joining.add_argument("url")
+    joining.add_argument("--token", required=True)
+    joining.add_argument("--name", default="")
+    joining.add_argument("--data", default="/var/lib/mooring")
+    joining.add_argument("--agent-flag", action="append", metavar="FLAG")
     arguments = parser.parse_args()
     if arguments.command == "down":
         data = Path(arguments.data).resolve()
         return stop_instance(Instance(data, 0, ""))
-    if bool(arguments.admin) != bool(arguments.admin_password_file):
+    if arguments.command == "up" and bool(arguments.admin) != bool(arguments.admin_password_file):
         start.error("--admin and --admin-password-file belong together")
     try:
-        return up(arguments)
+        return up(arguments) if arguments.command == "up" else join_elsewhere(arguments)
     except StepFailed as failure:
         print(f"\n{failure.what}\n  why:  {failure.why}\n  next: {failure.next_act}", file=sys.stderr)
         return 1

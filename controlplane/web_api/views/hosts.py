@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import uuid
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +25,7 @@ from controlplane.web_api.serializers.hosts import (
 from controlplane.web_api.serializers.paging import PAGE_PARAMETERS, paged, text_parameters
 from controlplane.web_api.shapes.hosts import HostRefs, enrolment_dict, host_dicts
 from controlplane.web_api.views.api_view import ApiView
+from controlplane.web_api.views.installing import join_command, public_url
 
 __all__ = ["EnrolmentListView", "EnrolmentView", "HostListView", "HostView"]
 
@@ -112,23 +111,10 @@ class EnrolmentListView(ApiView):
         answer = {
             "id": str(enrolment.pk),
             "token": secret,
-            "command": join_command(self._url(request), secret, enrolment.name),
+            "command": join_command(public_url(request), secret, enrolment.name),
             "expires_at": rfc3339(enrolment.expires_at),
         }
         return Response(answer, status=201)
-
-    @staticmethod
-    def _url(request: Request) -> str:
-        # What the admin's browser reached is what the new host is most likely to reach; ALLOWED_HOSTS vouches for it.
-        if "localhost" in settings.MOORING_PUBLIC_URL:
-            return request.build_absolute_uri("/").rstrip("/")
-        return str(settings.MOORING_PUBLIC_URL)
-
-
-def join_command(url: str, secret: str, name: str = "") -> str:
-    """Return the line that joins a machine."""
-    words = ["python3", "-m", "agent", "join", url, "--token", secret]
-    return shlex.join(words + (["--name", name] if name else []))
 
 
 class EnrolmentView(ApiView):

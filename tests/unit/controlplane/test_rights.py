@@ -69,6 +69,8 @@ API = {
     "DELETE /api/v1/users/00000000-0000-0000-0000-000000000000": ADMIN,
     "GET /api/v1/audit": ADMIN,
     "POST /agent/v1/enroll": ANYONE,
+    "GET /agent/v1/install": ANYONE,
+    "GET /agent/v1/source.tar.gz": ANYONE,
 }
 SOCKET_ROLES = {"ws/events": PEOPLE, "ws/logs": PEOPLE, "ws/stats": PEOPLE, "ws/terminal": PEOPLE, "ws/jobs": PEOPLE}
 # Engine routes an ordinary member may not use; every other one is for members and admins, none for the unknown.
