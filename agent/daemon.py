@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -42,6 +43,7 @@ __all__ = ["configure_logging", "report", "run"]
 _log = logging.getLogger(__name__)
 
 _STOP_GRACE_S = 5.0
+_EXAMINE_EVERY_S = 60.0  # the plane asks every few seconds; what the doctor looks at changes rarely
 
 
 async def run(config: Config) -> None:
@@ -118,11 +120,18 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     await builder.start()
     facts = HostFacts(config.data)
 
+    examined: Mapping[str, Any] = {}
+    examined_at = -math.inf
+
     async def examine() -> Mapping[str, Any]:
         if config.runtime == "fake":  # what this host cannot do does not matter: nothing here is real
             return {"ok": True, "findings": []}
-        of_runtime = map(msgspec.structs.asdict, runtime.findings())
-        return await asyncio.to_thread(report, config, [*of_runtime, *networking.findings()])
+        nonlocal examined, examined_at
+        if time.monotonic() - examined_at > _EXAMINE_EVERY_S:
+            of_runtime = map(msgspec.structs.asdict, runtime.findings())
+            examined = await asyncio.to_thread(report, config, [*of_runtime, *networking.findings()])
+            examined_at = time.monotonic()
+        return examined
 
     return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read, scratch=config.tmp))
 
