@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -55,6 +56,7 @@ def main() -> int:
     options.add_argument("--registry", required=True)
     options.add_argument("--reference-registry", required=True)
     options.add_argument("--megabytes", type=int, default=600, help="of files, before compression")
+    options.add_argument("--push-megabytes", type=int, default=100)
     options.add_argument("--context-megabytes", type=int, default=134)
     arguments = options.parse_args()
     hosts = engines(arguments)
@@ -76,8 +78,14 @@ def main() -> int:
             tars[name] = work / f"{name}.tar"
 
         def push(name: str) -> float:
-            target = f"{registry[name]}/bench/push{next(numbers)}"
-            docker(hosts[name], "tag", f"{registry[name]}/{mark}:pull", target)
+            # content that no registry has seen: an engine mounts or skips a blob that is there already
+            number = next(numbers)
+            target = f"{registry[name]}/bench/push{os.getpid()}-{number}"
+            fresh = work / f"push{number}"
+            write_files(fresh, arguments.push_megabytes, 1000 + number)
+            tree = subprocess.run(["tar", "-C", str(fresh), "-c", "."], stdout=subprocess.PIPE, check=True).stdout
+            docker(hosts[name], "import", "-", target, data=tree)
+            shutil.rmtree(fresh)
             took = timed_s(lambda: docker(hosts[name], "push", "-q", target))
             docker(hosts[name], "rmi", target)
             return took
