@@ -210,28 +210,40 @@ class Cgroup:
         return True
 
     async def set_frozen(self, frozen: bool, timeout_s: float = 10.0) -> bool:
-        """Freeze or thaw; returns whether the kernel got there in time (a failed freeze is thawed again)."""
+        """Freeze or thaw; returns whether the kernel got there in time (a failed freeze is thawed again).
+
+        A v1 group can stay in FREEZING for ever: a thread inside execve(2) waits, unfreezably, for its siblings to die,
+        and they are frozen already (runc's multi-threaded init is such a process for a moment). Only a thaw lets them
+        go, so a freeze that has not succeeded is taken back and asked again, with longer and longer breaths between.
+        """
         if self.version == 1:
-            path, wanted, asked = "freezer.state", "FROZEN" if frozen else "THAWED", "FROZEN" if frozen else "THAWED"
+            event, wanted, thawed = "freezer.state", "FROZEN" if frozen else "THAWED", "THAWED"
+            command, asked = "freezer.state", wanted
         else:
-            path, wanted, asked = "cgroup.freeze", f"frozen {int(frozen)}", str(int(frozen))
-        directory = self.directories.get("freezer") or self._main()
-        Path(directory, path).write_text(asked)
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        pause_s = 0.0005
-        while True:
-            text = self.read("freezer", path if self.version == 1 else "cgroup.events") or ""
-            if wanted in text:
-                return True
-            if asyncio.get_running_loop().time() > deadline:
+            event, wanted, thawed = "cgroup.events", f"frozen {int(frozen)}", "0"
+            command, asked = "cgroup.freeze", str(int(frozen))
+        file = Path(self.directories.get("freezer") or self._main(), command)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        file.write_text(asked)
+        pause_s, patience_s = 0.0005, 0.02
+        asked_at = loop.time()
+        while wanted not in (state := self.read("freezer", event) or ""):
+            now = loop.time()
+            if not state:
+                return False  # the group is gone: its last process has ended
+            if now > deadline:
                 if frozen:
-                    await self.set_frozen(False)
+                    file.write_text(thawed)
                 return False
-            # A v1 group can stick in FREEZING when a task forks meanwhile: asking again is the documented remedy.
+            if frozen and self.version == 1 and now - asked_at > patience_s:
+                file.write_text(thawed)
+                await asyncio.sleep(patience_s / 2)
+                file.write_text(asked)
+                asked_at, pause_s, patience_s = loop.time(), 0.0005, min(patience_s * 2, 0.5)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.05)
-            if self.version == 1 and frozen:
-                Path(directory, path).write_text(asked)
+        return True
 
     def is_frozen(self) -> bool:
         """Whether it is frozen now."""

@@ -322,6 +322,14 @@ class RuntimeSuite:
         await lab.runtime.pause(spec.id)
         await lab.runtime.delete(spec.id)
 
+    async def test_a_container_can_be_paused_the_moment_it_was_started(self, lab: Lab) -> None:
+        """The init may be in the middle of its execve(2), where a v1 freezer gets stuck in FREEZING."""
+        for _ in range(20):
+            spec = await lab.running("sleep", "1000")
+            await lab.runtime.pause(spec.id)
+            await lab.runtime.resume(spec.id)
+            await lab.runtime.delete(spec.id)
+
     async def test_limits_are_updated_and_seen_in_stats(self, lab: Lab) -> None:
         spec = await lab.running("sleep", "1000", resources=Resources(memory_bytes=64 << 20, pids_limit=50))
         before = await lab.runtime.stats(spec.id)
