@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.build.content_hash import header_hash
-from agent.build.decompress import decompress
 from agent.build.file_tree import FileKind, OutsideTree, TreeEntry
 from agent.build.tar_header import BLOCK_BYTES, BadHeader, TarHeader, parse_header
+from agent.images.compression import decompress
 from wire.errors import Exhausted, Internal, Invalid
 
 __all__ = ["BuildContext", "empty_context", "spool_context"]
@@ -242,11 +242,19 @@ def spool_context(chunks: Iterable[bytes], directory: Path) -> BuildContext:
     """
     context = empty_context(directory)
     try:
-        _Reader(decompress(chunks), context).run()
+        _Reader(_plain(chunks), context).run()
     except BaseException:
         context.close()
         raise
     return context
+
+
+def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The tar itself. A damaged context is Docker's 500, though a damaged image is a bad request."""
+    try:
+        yield from decompress(chunks)
+    except Invalid as error:
+        raise Internal(str(error)) from error
 
 
 def _clean_name(name: str) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.build.copy_sources import CopyItem, combined_hash, document_item, find_items, walk_item
-from agent.build.decompress import decompress
 from agent.build.file_tree import FileKind, FileTree
 from agent.build.ignore import IgnoreRules
 from agent.build.instructions import Add, Copy
@@ -22,6 +21,7 @@ from agent.build.root_writer import Ownership, RootWriter
 from agent.build.step_cache import step_key
 from agent.build.step_context import StepContext
 from agent.build.tar_header import BLOCK_BYTES, BadHeader, parse_header
+from agent.images.compression import decompress
 from wire.errors import Internal, Invalid, MooringError
 
 __all__ = ["CopyStep"]

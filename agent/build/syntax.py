@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.build.expansion import Expander, ExpansionError
+from agent.build.words import split_raw_words
 from wire.errors import Invalid
 
 __all__ = ["Dockerfile", "Heredoc", "Statement", "parse_dockerfile", "parse_statement"]
@@ -239,7 +240,7 @@ def _flag_word(rest: str, position: int) -> tuple[str, int]:
 def _heredoc_openings(rest: str, escape: str) -> list[Heredoc]:
     """The heredocs that a command line opens, without bodies, in order."""
     found = []
-    for word in _raw_words(rest, escape):
+    for word in split_raw_words(rest, escape):
         match = _HEREDOC_WORD.match(word)
         if match is None or not match[3]:
             continue
@@ -259,30 +260,3 @@ def _heredoc_openings(rest: str, escape: str) -> list[Heredoc]:
             )
         )
     return found
-
-
-def _raw_words(rest: str, escape: str) -> list[str]:
-    """Words of a shell line with their quotes and escapes kept."""
-    words: list[str] = []
-    word: list[str] = []
-    quote = ""
-    chars = iter(rest)
-    for char in chars:
-        if char == escape and quote != "'":
-            word.append(char + next(chars, ""))
-        elif quote:
-            word.append(char)
-            if char == quote:
-                quote = ""
-        elif char in "'\"":
-            quote = char
-            word.append(char)
-        elif char.isspace():
-            if word:
-                words.append("".join(word))
-                word = []
-        else:
-            word.append(char)
-    if word:
-        words.append("".join(word))
-    return words

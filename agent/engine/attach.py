@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from agent.engine.container import Container, PendingAttachment
 from agent.engine.context import Context
-from agent.engine.detach import DetachKeys, parse_keys
+from agent.engine.detach import DetachKeys, parse_keys, until_detached
 from agent.ports.logs import LogQuery
 from wire.errors import Conflict
 
@@ -52,22 +53,10 @@ class Attachment:
         session = await self._pending.session
         if session is None:
             return
-        source = session.output()
-        detached = asyncio.ensure_future(self._detached.wait())
-        try:
-            while not self._detached.is_set():
-                step = asyncio.ensure_future(anext(source, None))
-                await asyncio.wait((step, detached), return_when=asyncio.FIRST_COMPLETED)
-                if not step.done():
-                    step.cancel()
-                    return
-                item = step.result()
-                if item is None:
-                    return
+        async with aclosing(until_detached(session.output(), self._detached)) as output:
+            async for item in output:
                 if self.tty or item[0] in self._wanted:
                     yield item
-        finally:
-            detached.cancel()
 
     async def write(self, data: bytes) -> None:
         if not self._stdin or self._detached.is_set():

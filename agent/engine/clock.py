@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from wire.errors import Invalid
 
-__all__ = ["ZERO_TIME", "human_duration", "now_ns", "parse_timestamp", "rfc3339", "rfc3339_nano"]
+__all__ = ["ZERO_TIME", "now_ns", "parse_timestamp", "rfc3339", "rfc3339_nano"]
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 
@@ -26,34 +26,6 @@ def rfc3339_nano(at_ns: int) -> str:
 def rfc3339(at_ns: int) -> str:
     """To the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ns // 1_000_000_000))
-
-
-def human_duration(seconds: float) -> str:
-    """How long, in the words of `docker ps` (github.com/docker/go-units HumanDuration's steps)."""
-    whole = int(seconds)
-    if whole < 1:
-        return "Less than a second"
-    if whole == 1:
-        return "1 second"
-    if whole < 60:
-        return f"{whole} seconds"
-    minutes = whole // 60
-    if minutes == 1:
-        return "About a minute"
-    if minutes < 60:
-        return f"{minutes} minutes"
-    hours = int(seconds / 3600 + 0.5)
-    if hours == 1:
-        return "About an hour"
-    if hours < 48:
-        return f"{hours} hours"
-    if hours < 24 * 7 * 2:
-        return f"{hours // 24} days"
-    if hours < 24 * 30 * 2:
-        return f"{hours // 24 // 7} weeks"
-    if hours < 24 * 365 * 2:
-        return f"{hours // 24 // 30} months"
-    return f"{int(seconds / 3600) // 24 // 365} years"
 
 
 def parse_timestamp(text: str) -> int | None:

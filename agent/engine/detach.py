@@ -1,12 +1,14 @@
-"""Detach keys: the sequence by which an attached client lets go (`ctrl-p,ctrl-q`). Pure."""
+"""Detach keys: the sequence by which an attached client lets go (`ctrl-p,ctrl-q`)."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 from wire.errors import Invalid
 
-__all__ = ["DEFAULT_KEYS", "DetachKeys", "parse_keys"]
+__all__ = ["DEFAULT_KEYS", "DetachKeys", "parse_keys", "until_detached"]
 
 DEFAULT_KEYS: Final = b"\x10\x11"
 _CONTROL: Final = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
@@ -62,3 +64,23 @@ class DetachKeys:
             else:
                 passed.append(byte)
         return bytes(passed), False
+
+
+async def until_detached(
+    source: AsyncIterator[tuple[int, bytes]], detached: asyncio.Event
+) -> AsyncGenerator[tuple[int, bytes]]:
+    """What `source` yields, until it ends or `detached` is set, whichever comes first."""
+    letting_go = asyncio.ensure_future(detached.wait())
+    try:
+        while not detached.is_set():
+            step = asyncio.ensure_future(anext(source, None))
+            await asyncio.wait((step, letting_go), return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
+                step.cancel()
+                return
+            item = step.result()
+            if item is None:
+                return
+            yield item
+    finally:
+        letting_go.cancel()

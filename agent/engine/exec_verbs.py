@@ -6,13 +6,14 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
 from agent.engine.capabilities import capabilities_for
 from agent.engine.container import Container
 from agent.engine.context import Context
-from agent.engine.detach import DetachKeys, parse_keys
+from agent.engine.detach import DetachKeys, parse_keys, until_detached
 from agent.engine.environment import build_environment, override
 from agent.engine.execs import Exec
 from agent.engine.limits import build_rlimits
@@ -147,24 +148,12 @@ class ExecSession:
         return self._item.tty
 
     async def output(self) -> AsyncIterator[tuple[int, bytes]]:
-        source = self._session.output()
-        detached = asyncio.ensure_future(self._detached.wait())
-        try:
-            while not self._detached.is_set():
-                step = asyncio.ensure_future(anext(source, None))
-                await asyncio.wait((step, detached), return_when=asyncio.FIRST_COMPLETED)
-                if not step.done():
-                    step.cancel()
-                    return
-                chunk = step.result()
-                if chunk is None:
-                    await self._item.done.wait()
-                    return
-                stream, _ = chunk
+        async with aclosing(until_detached(self._session.output(), self._detached)) as output:
+            async for stream, data in output:
                 if self.tty or (self._item.open_stdout if stream == 1 else self._item.open_stderr):
-                    yield chunk
-        finally:
-            detached.cancel()
+                    yield stream, data
+        if not self._detached.is_set():
+            await self._item.done.wait()
 
     async def write(self, data: bytes) -> None:
         if not self._item.open_stdin or self._detached.is_set():

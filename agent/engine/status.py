@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.engine.clock import human_duration, now_ns, rfc3339_nano
+from agent.engine.clock import now_ns, rfc3339_nano
 from agent.engine.container import Container
 from agent.engine.record import HealthState
+from wire.durations import human_duration
 
 __all__ = ["describe", "state_document"]
 

@@ -5,35 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from controlplane.kernel.clock import now
+from wire.durations import human_duration
 
-__all__ = ["human_duration", "status_text"]
-
-
-def human_duration(seconds: float) -> str:
-    """Return what Docker's clients call a duration: `Less than a second`, `5 minutes`, `About an hour`, `3 weeks`."""
-    whole = int(seconds)
-    minutes, hours = int(seconds / 60), int(seconds / 3600 + 0.5)
-    if whole < 1:
-        return "Less than a second"
-    if whole == 1:
-        return "1 second"
-    if whole < 60:
-        return f"{whole} seconds"
-    if minutes == 1:
-        return "About a minute"
-    if minutes < 60:
-        return f"{minutes} minutes"
-    if hours == 1:
-        return "About an hour"
-    if hours < 48:
-        return f"{hours} hours"
-    if hours < 24 * 7 * 2:
-        return f"{hours // 24} days"
-    if hours < 24 * 30 * 2:
-        return f"{hours // 24 // 7} weeks"
-    if hours < 24 * 365 * 2:
-        return f"{hours // 24 // 30} months"
-    return f"{int(seconds / 3600) // 24 // 365} years"
+__all__ = ["status_text"]
 
 
 def status_text(

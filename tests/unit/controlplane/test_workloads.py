@@ -22,7 +22,7 @@ from controlplane.workloads.actions import apply_news, replace_all, replace_obje
 from controlplane.workloads.models import Container, EngineEvent, HostMirror
 from controlplane.workloads.parsing import container_columns, parse_time
 from controlplane.workloads.selectors import find_container, list_containers
-from controlplane.workloads.wording import human_duration, status_text
+from controlplane.workloads.wording import status_text
 
 
 def item(name: str, state: str = "running", **more: Any) -> dict[str, Any]:
@@ -103,16 +103,6 @@ def test_details_fill_what_a_list_item_lacks() -> None:
     plain = container_columns(item("a", "exited", Status="Exited (137) 5 seconds ago"))
     assert plain["exit_code"] == 137
     assert parse_time("0001-01-01T00:00:00Z") is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.5, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (61, "About a minute"), (120, "2 minutes"),
-     (3600, "About an hour"), (5400, "2 hours"), (47 * 3600, "47 hours"), (49 * 3600, "2 days"),
-     (15 * 86400, "2 weeks"), (61 * 86400, "2 months"), (800 * 86400, "2 years")],
-)  # fmt: skip
-def test_durations_read_as_dockers(seconds: float, words: str) -> None:
-    assert human_duration(seconds) == words
 
 
 def test_status_ages_without_news() -> None:
