@@ -313,13 +313,16 @@ class RuntimeSuite:
     # the rest
 
     async def test_a_paused_container_does_nothing_and_can_be_deleted(self, lab: Lab) -> None:
-        spec = await lab.running("sh", "-c", "sleep 0.2; echo awake; sleep 1000")
+        spec = await lab.running("cat", open_stdin=True)
+        session = await lab.runtime.attach(spec.id)
         await lab.runtime.pause(spec.id)
-        await asyncio.sleep(0.4)
+        await session.write(b"awake\n")
+        await asyncio.sleep(0.2)
         assert b"awake" not in read_if_there(spec.log_path)
         await lab.runtime.resume(spec.id)
         await eventually(lambda: b"awake" in read_if_there(spec.log_path))
         await lab.runtime.pause(spec.id)
+        await session.close()
         await lab.runtime.delete(spec.id)
 
     async def test_a_container_can_be_paused_the_moment_it_was_started(self, lab: Lab) -> None:
