@@ -39,6 +39,9 @@ step() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
+# What a host needs besides Python: runtime and monitor, libnftables, the starter image's shell, `--init`, `docker top`
+agent_packages=(crun conmon nftables iproute2 busybox-static tini procps)
+
 # The packages named as arguments that are not installed. A package is looked up by name, never by version.
 missing_packages() {
     local package
