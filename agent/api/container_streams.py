@@ -9,6 +9,7 @@ from agent.api.duplex import MULTIPLEXED, RAW, relay
 from agent.api.request import JSON, Request
 from wire import errors
 from wire.engine.shape import encode
+from wire.httpstatus import status_of
 
 __all__ = ["attach", "attach_websocket", "logs", "resize", "stats", "stream_type", "wait"]
 
@@ -19,17 +20,23 @@ def stream_type(request: Request, tty: bool) -> bytes:
 
 
 async def attach(backends: Backends, request: Request) -> None:
+    """Docker tells an error of this one call as text: its handler has taken the connection over by then."""
     duplex = request.duplex()
     stdin = request.flag("stdin")
-    session = await backends.engine.attach(
-        request.name,
-        stdin=stdin,
-        stdout=request.flag("stdout"),
-        stderr=request.flag("stderr"),
-        stream=request.flag("stream"),
-        logs=request.flag("logs"),
-        detach_keys=request.text("detachKeys"),
-    )
+    try:
+        session = await backends.engine.attach(
+            request.name,
+            stdin=stdin,
+            stdout=request.flag("stdout"),
+            stderr=request.flag("stderr"),
+            stream=request.flag("stream"),
+            logs=request.flag("logs"),
+            detach_keys=request.text("detachKeys"),
+        )
+    except errors.MooringError as error:
+        text = f"{error.message}\r\n".encode()
+        await request.answer(status_of(error), text, ((b"content-type", RAW),))
+        return
     await duplex.accept([(b"Content-Type", stream_type(request, session.tty))])
     await relay(duplex, session, stdin=stdin, framed=not session.tty)
 

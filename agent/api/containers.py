@@ -15,11 +15,12 @@ __all__ = [
 
 
 async def list_(backends: Backends, request: Request) -> None:
+    filters = request.filters
     found = await backends.engine.list(
         all=request.flag("all"),
         limit=request.find_number("limit") or 0,
         size=request.flag("size"),
-        filters=request.filters,
+        filters=filters,
     )
     await request.answer_json(found)
 

@@ -97,8 +97,8 @@ async def attach(
     logs: bool = False, detach_keys: str = "",
 ) -> Attachment:  # fmt: skip
     """Attach to a container. Conflict when it is paused or restarting; an exited one gives an empty stream."""
-    container = ctx.containers.resolve(ref)
     keys = parse_keys(detach_keys)
+    container = ctx.containers.resolve(ref)
     state = container.record.state
     if state.status == "paused":
         raise Conflict(f"container {ref} is paused, unpause the container before attach")

@@ -35,7 +35,9 @@ def parse_timestamp(text: str) -> int | None:
     if not text or text == "0":
         return None
     seconds, dot, fraction = text.partition(".")
-    if seconds.lstrip("-").isdigit() and (not dot or fraction.isdigit()):
+    if text.isascii() and seconds.removeprefix("-").isdigit() and (not dot or fraction.isdigit()):
+        if not -(2**63) <= int(seconds) < 2**63:
+            raise Invalid(f'strconv.ParseInt: parsing "{seconds}": value out of range')
         return int(seconds) * 1_000_000_000 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
     try:
         parsed = datetime.fromisoformat(text)

@@ -63,7 +63,7 @@ class EventBus:
         """Docker's `GET /events`: what the ring has from `since`, then what comes, to `until`. Subscribed on return."""
         wanted = filters or {}
         try:
-            since_ns, until_ns = parse_timestamp(since), parse_timestamp(until)
+            since_ns, until_ns = _instant(since), _instant(until)
         except Invalid as error:  # Docker answers 500 here
             raise Internal(error.message) from error
         if since_ns is not None and until_ns is not None and until_ns < since_ns:
@@ -189,3 +189,8 @@ def _image(event: Event, values: Sequence[str]) -> bool:
     names = [actor["ID"] if event["Type"] == "image" else "", actor["Attributes"].get("image", "")]
     names.append(actor["Attributes"].get("name", "") if event["Type"] == "image" else "")
     return any(name and any(value in (name, name.rpartition(":")[0]) for value in values) for name in names)
+
+
+def _instant(text: str) -> int | None:
+    """As `parse_timestamp`, but 0 is 1970 here: `since=0` asks for all there is, `until=0` for nothing new."""
+    return 0 if text == "0" else parse_timestamp(text)

@@ -15,7 +15,7 @@ from agent.engine.context import Context
 from agent.engine.prune import parse_until
 from agent.ports.images import Credentials, Image, Progress
 from wire.engine.containers import ContainerConfig
-from wire.errors import Invalid, MooringError, NotFound
+from wire.errors import Internal, Invalid, MooringError, NotFound
 from wire.filters import check_names, flag, match_labels
 from wire.refs import parse_reference
 
@@ -247,6 +247,8 @@ def image_save(ctx: Context, refs: Sequence[str]) -> AsyncIterator[bytes]:
             ctx.images.resolve(ref)
         except NotFound as error:
             raise NotFound(f"No such image: {ref}") from error
+        except Invalid as error:  # Docker answers 500 here
+            raise Internal(error.message) from error
     return ctx.images.save(refs)
 
 

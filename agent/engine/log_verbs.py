@@ -11,7 +11,7 @@ from agent.engine.clock import now_ns, parse_timestamp, rfc3339
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.ports.logs import LogQuery
-from wire.errors import Invalid, Unsupported
+from wire.errors import Internal, Invalid, Unsupported
 from wire.stdcopy import frame
 
 __all__ = ["log_lines", "logs", "parse_tail"]
@@ -22,6 +22,13 @@ _SETTLE_S: Final = 0.1
 def parse_tail(text: str) -> int | None:
     """`all`, empty, negative or not a number is everything, as in Docker."""
     return int(text) if text.isdigit() else None
+
+
+def _instant(text: str) -> int | None:
+    try:
+        return parse_timestamp(text)
+    except Invalid as error:  # Docker answers 500 here
+        raise Internal(error.message) from error
 
 
 def _require_log(container: Container) -> None:
@@ -56,8 +63,8 @@ async def logs(
         stdout=stdout,
         stderr=stderr,
         tail=parse_tail(tail),
-        since_ns=parse_timestamp(since),
-        until_ns=parse_timestamp(until),
+        since_ns=_instant(since),
+        until_ns=_instant(until),
         follow=follow and (container.running or container.record.state.status == "starting"),
         ended=container.ended,
     )

@@ -232,12 +232,13 @@ def _check_modes(container: Container, network: Network) -> None:
 
 async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, force: bool = False) -> None:
     """Leave a network."""
-    network = ctx.networking.get_network(ref)
     try:
         container = ctx.containers.resolve(container_ref)
+        network = ctx.networking.get_network(ref)
     except NotFound:
         if not force:
             raise
+        network = ctx.networking.get_network(ref)
         endpoint = next(
             (item for item in ctx.networking.endpoints(network.id) if item.container_name == container_ref), None
         )

@@ -14,7 +14,7 @@ from agent.engine.links import parse_link
 from agent.engine.stop import kill
 from agent.engine.volume_mounts import users_of
 from agent.host import failpoints
-from wire.errors import Conflict, Invalid, MooringError, NotFound
+from wire.errors import Conflict, Internal, MooringError, NotFound
 
 __all__ = ["auto_remove", "finish_removal", "remove"]
 
@@ -50,13 +50,16 @@ async def _remove_link(ctx: Context, ref: str) -> None:
     """`rm --link CONTAINER/ALIAS`: forget a link; the container it leads to stays."""
     name, _, alias = ref.strip("/").rpartition("/")
     if not name:
-        raise Invalid("Conflict, cannot remove the default link name of the container")
-    container = ctx.containers.resolve(name)
+        raise Internal("Conflict, cannot remove the default link name of the container")
+    try:
+        container = ctx.containers.resolve(name)
+    except NotFound as error:
+        raise NotFound(f"No such container: {ref.strip('/')}") from error
     async with container.lock:
         host = container.record.host
         kept = [link for link in host.links or () if parse_link(link)[1] != alias]
         if len(kept) == len(host.links or ()):
-            raise Invalid(f"cannot get child link {alias} of parent {container.name}")
+            raise NotFound(f"No such container: {ref.strip('/')}")
         host.links = kept
         await ctx.containers.save(container)
 

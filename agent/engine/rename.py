@@ -11,9 +11,9 @@ __all__ = ["rename"]
 
 async def rename(ctx: Context, ref: str, name: str) -> None:
     """Give a container another name; its network names follow. Conflict when the name is taken."""
-    container = ctx.containers.resolve(ref)
     if not name:
         raise Invalid("Neither old nor new names may be empty")
+    container = ctx.containers.resolve(ref)
     async with container.lock:
         old = container.name
         try:

@@ -21,25 +21,26 @@ _KILL_WAIT_S: Final = 10.0  # after SIGKILL; longer only for a process in uninte
 
 
 async def stop(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
-    """Ask it to stop, then kill it after the grace time. NotModified when it does not run; Invalid for a bad signal."""
+    """Ask it to stop, then kill it after the grace time. NotModified when it does not run, Internal for a bad signal."""
     container = ctx.containers.resolve(ref)
     await container.settled()
     if not container.running:
         raise NotModified("")
-    _check_signal(signal, f"cannot stop container: {ref}")
+    _check_signal(signal, f"cannot stop container: {ref}", Internal)
     container.record.stopped_by_user = True
     if await _stop_between_restarts(ctx, container):
         return
     await end_process(ctx, container, signal, timeout_s, announce=True)
 
 
-def _check_signal(signal: str, lead: str) -> None:
+def _check_signal(signal: str, lead: str, kind: type[MooringError] = Invalid) -> None:
+    """Refuse a bad signal in Docker's words. Its status differs: stop and restart answer 500, kill 400."""
     if not signal:
         return
     try:
         parse_signal(signal)
     except Invalid as error:
-        raise Invalid(f"{lead}: {error.message}") from error
+        raise kind(f"{lead}: {error.message}") from error
 
 
 async def _stop_between_restarts(ctx: Context, container: Container) -> bool:
@@ -138,8 +139,8 @@ async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | 
     """Stop it when it runs, start it, tell `restart`."""
     container = ctx.containers.resolve(ref)
     await container.settled()
-    _check_signal(signal, f"Cannot restart container {ref}")
     if container.running:
+        _check_signal(signal, f"Cannot restart container {ref}", Internal)
         stopped_before = container.record.stopped_by_user
         container.record.stopped_by_user = True
         try:

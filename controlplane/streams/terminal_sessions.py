@@ -229,7 +229,8 @@ def find_session(name: str, actor: Actor) -> TerminalSession:
 
 
 def _message(body: bytes) -> str:
+    """What a host said when it refused: JSON, or plain text when an attach is refused."""
     try:
         return str(orjson.loads(body)["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return "the host refused"
+        return body.decode(errors="replace").strip() or "the host refused"

@@ -49,6 +49,8 @@ def decode(body: bytes, shape: type[T]) -> T:
         if "trailing characters" in str(error):
             raise Invalid("unexpected content after JSON") from error
         raise Invalid(f"invalid JSON: {_syntax(body, str(error))}") from error
+    if value is None:  # for Go, null leaves the whole of it at its zero value
+        value = {}
     try:
         return msgspec.convert(_fit(value, plan_of(cast("Hashable", shape))), type=shape)
     except msgspec.ValidationError as error:

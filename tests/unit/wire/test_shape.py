@@ -47,3 +47,7 @@ def test_what_is_given_is_given_back_and_absent_fields_are_left_out() -> None:
 def test_bad_bodies_are_refused_in_go_words(body: bytes, text: str) -> None:
     with pytest.raises(Invalid, match=text):
         decode(body, CreateRequest)
+
+
+def test_the_word_null_is_a_body_of_zero_values() -> None:
+    assert decode(b"null", CreateRequest) == decode(b"{}", CreateRequest)

@@ -102,6 +102,9 @@ def test_times() -> None:
     assert rfc3339_nano(0) == "0001-01-01T00:00:00Z"
     assert rfc3339_nano(1_500_000_000_120_000_000) == "2017-07-14T02:40:00.12Z"
     assert parse_timestamp("1.5") == 1_500_000_000
+    for text in ("1.²", "²", "99999999999999999999", "soon"):
+        with pytest.raises(Invalid):
+            parse_timestamp(text)
     assert parse_timestamp("1970-01-01T00:00:01Z") == 1_000_000_000
 
 
