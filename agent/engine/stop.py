@@ -21,7 +21,7 @@ _KILL_WAIT_S: Final = 10.0  # after SIGKILL; longer only for a process in uninte
 
 
 async def stop(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
-    """Ask it to stop, then kill it after the grace time. NotModified when it does not run, Internal for a bad signal."""
+    """Ask it to stop, then kill it after the grace time. NotModified when it does not run, Internal for a bad name."""
     container = ctx.containers.resolve(ref)
     await container.settled()
     if not container.running:
