@@ -76,14 +76,12 @@ async def test_bad_requests_answer_as_docker_does(plane: Plane, engine: FakeEngi
 
 async def test_a_token_opens_one_host_by_name_and_nothing_without(plane: Plane, engine: FakeEngine) -> None:
     secret = await asyncio.to_thread(_token, plane, "mel")
-    headers = {"DOCKER_CUSTOM_HEADERS": f"Authorization=Bearer {secret}"}
+    headers = _sends(plane, secret)
     base = f"tcp://127.0.0.1:{plane.port}"
     code, _, err = await plane.docker("ps", DOCKER_HOST=f"{base}/host/h1")
     assert code == 1
     assert "authentication required" in err
-    code, _, err = await plane.docker(
-        "ps", DOCKER_HOST=f"{base}/host/h1", DOCKER_CUSTOM_HEADERS="Authorization=Bearer mrt_x"
-    )
+    code, _, err = await plane.docker("ps", DOCKER_HOST=f"{base}/host/h1", **_sends(plane, "mrt_x"))
     assert "the bearer token is not valid" in err
     for path in ("/host/h1", "/env/default", ""):
         code, _, err = await plane.docker("ps", DOCKER_HOST=base + path, **headers)
@@ -102,11 +100,7 @@ async def test_taking_the_token_away_ends_an_open_stream(plane: Plane, engine: F
     secret = await asyncio.to_thread(_token, plane, "eve")
     await plane.docker("create", "--name", "web", "busybox")
     stream = asyncio.create_task(
-        plane.docker(
-            "events",
-            DOCKER_HOST=f"tcp://127.0.0.1:{plane.port}/host/h1",
-            DOCKER_CUSTOM_HEADERS=f"Authorization=Bearer {secret}",
-        )
+        plane.docker("events", DOCKER_HOST=f"tcp://127.0.0.1:{plane.port}/host/h1", **_sends(plane, secret))
     )
     await eventually(lambda: ("GET", "/events") in engine.requests, 10, "the stream is open")
     await asyncio.to_thread(
@@ -141,15 +135,21 @@ def _token(plane: Plane, name: str) -> str:
     ).splitlines()[-1]  # fmt: skip
 
 
+def _sends(plane: Plane, secret: str) -> dict[str, str]:
+    """Environment of a client that sends this token, by its configuration file as in the README: every version can."""
+    directory = plane.data / f"client-{secret}"
+    directory.mkdir(exist_ok=True)
+    headers = {"HttpHeaders": {"Authorization": f"Bearer {secret}"}}
+    (directory / "config.json").write_text(json.dumps(headers))
+    return {"DOCKER_CONFIG": str(directory)}
+
+
 async def test_a_member_does_not_get_into_a_container_with_rights_on_the_host(plane: Plane, engine: FakeEngine) -> None:
     secret = await asyncio.to_thread(_token, plane, "mia")
     await plane.docker("create", "--name", "root", "--privileged", "busybox")
     await plane.docker("create", "--name", "plain", "busybox")
     engine.find("root")["HostConfig"] = {"Privileged": True}
-    member = {
-        "DOCKER_HOST": f"tcp://127.0.0.1:{plane.port}/host/h1",
-        "DOCKER_CUSTOM_HEADERS": f"Authorization=Bearer {secret}",
-    }
+    member = {"DOCKER_HOST": f"tcp://127.0.0.1:{plane.port}/host/h1", **_sends(plane, secret)}
     for command in (["exec", "root", "sh"], ["attach", "root"], ["cp", "root:/etc/shadow", "-"]):
         engine.find("root")["State"] = "running"
         code, _, err = await plane.docker(*command, **member)
