@@ -86,9 +86,6 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
     from agent.volumes.local import LocalVolumes
 
     spawn.become_subreaper()
-    # At every child's end, also look for orphans: one that dies only now has nobody else who would reap it.
-    # uvloop keeps SIGCHLD from `add_signal_handler`; it still lets Python's own handlers run at once.
-    signal.signal(signal.SIGCHLD, _on_child_end)
     with contextlib.suppress(OSError):
         if mounts.ensure_shared_root():
             _log.info("host.root_shared reason='mount propagation, as under systemd'")
@@ -134,10 +131,6 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
         return examined
 
     return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read, scratch=config.tmp))
-
-
-def _on_child_end(_number: int, _frame: object) -> None:
-    spawn.reap_orphans()
 
 
 async def _open_runtime(config: Config) -> Runtime:

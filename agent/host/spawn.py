@@ -22,7 +22,7 @@ from typing import Final
 from agent.host import pidfds, syscalls
 from wire.errors import Internal, Timeout, Unavailable
 
-__all__ = ["CLEAN_ENVIRONMENT", "Child", "Completed", "become_subreaper", "reap_orphans", "run", "start"]
+__all__ = ["CLEAN_ENVIRONMENT", "Child", "Completed", "become_subreaper", "run", "start"]
 
 CLEAN_ENVIRONMENT: Final[Mapping[str, str]] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -59,26 +59,32 @@ _children: set[int] = set()
 
 
 def become_subreaper() -> None:
-    """Have the kernel give us, not pid 1, the orphans of our children.
+    """Have the kernel give us, not pid 1, the orphans of our children, and reap each as soon as it is dead.
 
     A runtime that fails an exec leaves a zombie in the container's pid namespace, and the namespace's end, so the
-    container's, waits until somebody reaps it. Some first processes take seconds over that.
+    container's, waits until somebody reaps it. Some first processes take seconds over that. Call it in the main
+    thread, for it takes SIGCHLD; safe to repeat. uvloop keeps SIGCHLD from `add_signal_handler`, but lets Python's own
+    handlers run at once.
     """
     syscalls.check(int(syscalls.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)), "prctl")
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: _reap_orphans())
 
 
-def reap_orphans() -> int:
-    """Reap dead orphans that came out of containers; returns how many. A child of somebody's own is left to them."""
-    reaped = 0
-    while True:
-        try:
-            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return reaped
-        if dead is None or dead.si_pid in _children or not _is_of_container(dead.si_pid):
-            return reaped
-        os.waitpid(dead.si_pid, 0)
-        reaped += 1
+def _reap_orphans() -> None:
+    """Reap dead orphans that came out of containers. A child of somebody's own is left to them."""
+    try:
+        # An orphan goes to the first living thread. The file needs CONFIG_PROC_CHILDREN, which Debian's kernels have.
+        with open(f"/proc/self/task/{os.getpid()}/children") as listing:
+            children = listing.read().split()
+    except OSError:
+        return
+    for pid in map(int, children):
+        if pid in _children:
+            continue
+        with suppress(ChildProcessError):
+            dead = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if dead is not None and _is_of_container(pid):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _is_of_container(pid: int) -> bool:
@@ -136,7 +142,6 @@ class Child:
         asyncio.get_running_loop().remove_reader(self.pidfd)
         _, status = os.waitpid(self.pid, 0)
         _children.discard(self.pid)
-        reap_orphans()
         os.close(self.pidfd)
         self._code = os.waitstatus_to_exitcode(status)
         if self._waiting is not None and not self._waiting.done():

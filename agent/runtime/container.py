@@ -162,7 +162,6 @@ class Container:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_MONITOR_GRACE_S):
                         await self._feeder.ended.wait()
-            spawn.reap_orphans()  # a lost monitor's container became ours
             self.status = status
             self.hub.finish()
             self.ended.set()
