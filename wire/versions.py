@@ -24,11 +24,11 @@ MAX_API = ApiVersion(1, 45)
 
 
 def parse(text: str) -> ApiVersion | None:
-    """Return the version that `text` (`1.45`) names, None when it is not of that form."""
+    """Return the version that `text` (`1.45`; `2` is 2.0) names, None when it is not of that form."""
     major, dot, minor = text.partition(".")
-    if not dot or not (_is_number(major) and _is_number(minor)):
+    if not _is_number(major) or (dot and not _is_number(minor)):
         return None
-    return ApiVersion(int(major), int(minor))
+    return ApiVersion(int(major), int(minor or 0))
 
 
 def split_prefix(path: str) -> tuple[ApiVersion | None, str]:

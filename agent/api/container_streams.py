@@ -11,12 +11,17 @@ from wire import errors
 from wire.engine.shape import encode
 from wire.httpstatus import status_of
 
-__all__ = ["attach", "attach_websocket", "logs", "resize", "stats", "stream_type", "wait"]
+__all__ = ["attach", "attach_websocket", "duplex_type", "logs", "resize", "stats", "stream_type", "wait"]
 
 
 def stream_type(request: Request, tty: bool) -> bytes:
     """Content type of a process's output: named for its framing since API 1.42."""
     return MULTIPLEXED if not tty and request.version >= (1, 42) else RAW
+
+
+def duplex_type(request: Request, tty: bool) -> bytes:
+    """The same of a connection taken over; a client that did not ask for the upgrade gets the old name."""
+    return stream_type(request, tty) if request.upgrade else RAW
 
 
 async def attach(backends: Backends, request: Request) -> None:
@@ -34,10 +39,10 @@ async def attach(backends: Backends, request: Request) -> None:
             detach_keys=request.text("detachKeys"),
         )
     except errors.MooringError as error:
-        text = f"{error.message}\r\n".encode()
-        await request.answer(status_of(error), text, ((b"content-type", RAW),))
+        # Docker has taken the connection over by then and writes the reason as plain text.
+        await request.answer(status_of(error), f"{error.message}\r\n".encode(), [(b"content-type", RAW)])
         return
-    await duplex.accept([(b"Content-Type", stream_type(request, session.tty))])
+    await duplex.accept([(b"Content-Type", duplex_type(request, session.tty))])
     await relay(duplex, session, stdin=stdin, framed=not session.tty)
 
 

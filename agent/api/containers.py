@@ -13,6 +13,8 @@ __all__ = [
     "start", "stop", "top", "unpause", "update",
 ]  # fmt: skip
 
+_LONGEST_EMPTY_BYTES = 7
+
 
 async def list_(backends: Backends, request: Request) -> None:
     filters = request.filters
@@ -40,8 +42,9 @@ async def inspect(backends: Backends, request: Request) -> None:
 
 
 async def start(backends: Backends, request: Request) -> None:
-    # Since 1.24 a body is refused. Some clients send an empty object or the word null, which is none.
-    if request.has_body and (await request.body()).strip() not in (b"", b"{}", b"null"):
+    # Since 1.24 a body is refused. Some clients send an empty object or the word null: what is shorter than any
+    # HostConfig counts as none, as in Docker.
+    if request.has_body and len(await request.body()) > _LONGEST_EMPTY_BYTES:
         raise errors.Invalid(
             "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
         )
@@ -102,7 +105,7 @@ async def remove(backends: Backends, request: Request) -> None:
 
 async def update(backends: Backends, request: Request) -> None:
     warnings = await backends.engine.update(
-        request.name, await request.decode(UpdateRequest), operation=request.operation
+        request.name, await request.find(UpdateRequest) or UpdateRequest(), operation=request.operation
     )
     await request.answer_json({"Warnings": list(warnings) or None})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.api.backends import Backends
-from agent.api.container_streams import stream_type
+from agent.api.container_streams import duplex_type
 from agent.api.duplex import relay
 from agent.api.request import Request
 from agent.api.shapes import adapt_exec
@@ -33,7 +33,7 @@ async def start(backends: Backends, request: Request) -> None:
         return
     stdin = bool(backends.engine.exec_inspect(request.name).get("OpenStdin"))
     duplex = request.duplex()
-    await duplex.accept([(b"Content-Type", stream_type(request, body.tty))])
+    await duplex.accept([(b"Content-Type", duplex_type(request, body.tty))])
     try:
         session = await backends.engine.exec_start(request.name, detach=False, tty=body.tty, console_size=size)
     except errors.MooringError as error:

@@ -5,23 +5,29 @@ The engine knows one shape, that of `wire.versions.MAX_API`. Source: the API's v
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
 
 from wire.engine.containers import CreateRequest
 from wire.engine.execs import ExecCreateRequest
+from wire.errors import Invalid
 from wire.versions import ApiVersion
 
 __all__ = ["adapt_container", "adapt_create", "adapt_exec", "adapt_image", "adapt_images", "adapt_info", "adapt_usage"]
 
 Document = dict[str, Any]
 
+_MINIMUM_KERNEL_MEMORY_BYTES: Final = 6 * 1024 * 1024
+
 
 def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
-    """Leave out of a create request what `version` did not have."""
+    """Leave out of a create request what `version` did not have; Invalid for what it did not allow."""
     host = body.host_config
+    networks = (body.networking_config.endpoints_config or {}) if body.networking_config else {}
+    if version < (1, 44) and len(networks) > 1:
+        raise Invalid(f"Container cannot be created with multiple network endpoints: {', '.join(sorted(networks))}")
     if version < (1, 44) and body.healthcheck:
         body.healthcheck.start_interval = UNSET
     if host is None:
@@ -35,6 +41,8 @@ def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
     if version < (1, 41):
         host.cgroupns_mode = host.cgroupns_mode or "host"
     if version < (1, 42):
+        if host.kernel_memory and host.kernel_memory < _MINIMUM_KERNEL_MEMORY_BYTES:
+            raise Invalid("Minimum kernel memory limit allowed is 6MB")
         host.console_size = [0, 0]
         for mount in mounts:
             if mount.bind_options:

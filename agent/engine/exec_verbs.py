@@ -17,6 +17,7 @@ from agent.engine.detach import DetachKeys, parse_keys, until_detached
 from agent.engine.environment import build_environment, override
 from agent.engine.execs import Exec
 from agent.engine.limits import build_rlimits
+from agent.engine.links import link_environment
 from agent.engine.names import random_id
 from agent.engine.security import confinement_for
 from agent.engine.users import resolve_user
@@ -32,7 +33,7 @@ _READY_S: Final = 10.0
 async def exec_create(ctx: Context, ref: str, body: ExecCreateRequest) -> str:
     """Note what is to be run; returns the id. Conflict unless the container runs, Invalid without a command."""
     container = ctx.containers.resolve(ref)
-    command = [body.cmd] if isinstance(body.cmd, str) else list(body.cmd or ())
+    command = list(body.cmd or ())
     if not command:
         raise Invalid("No exec command specified")
     _require_running(container, ref)
@@ -43,7 +44,7 @@ async def exec_create(ctx: Context, ref: str, body: ExecCreateRequest) -> str:
     item = Exec(
         id=random_id(),
         container_id=container.id,
-        process=_process(container, body, command),
+        process=_process(ctx, container, body, command),
         user=body.user,
         privileged=body.privileged,
         tty=body.tty,
@@ -78,12 +79,13 @@ def _tell(ctx: Context, container: Container, action: str, item: Exec, **extra: 
     ctx.events.publish("container", action, container.id, container.attributes(execID=item.id, **extra))
 
 
-def _process(container: Container, body: ExecCreateRequest, command: Sequence[str]) -> ProcessSpec:
-    """Everything but the user, who is looked up when it starts."""
+def _process(ctx: Context, container: Container, body: ExecCreateRequest, command: Sequence[str]) -> ProcessSpec:
+    """Everything but the user, who is looked up when it starts. Internal when a linked container has ended."""
     record = container.record
     host, config = record.host, record.config
     privileged = body.privileged or host.privileged
     size = body.console_size if isinstance(body.console_size, list) and len(body.console_size) == 2 else [0, 0]
+    link_environment(ctx, container)
     return ProcessSpec(
         args=tuple(command),
         env=tuple(body.env or ()),
@@ -113,7 +115,8 @@ def _finish_process(ctx: Context, container: Container, item: Exec) -> ProcessSp
             "name cannot be empty: unknown"
         )
     merged = override([entry for entry in config.env or () if "=" in entry], item.process.env)
-    environment = build_environment(config.hostname, merged, tty=item.tty, home=user.home)
+    linked = link_environment(ctx, container)
+    environment = build_environment(config.hostname, merged, tty=item.tty, home=user.home, linked=linked)
     rows, columns = item.size or (item.process.console_rows, item.process.console_columns)
     return ProcessSpec(
         args=item.process.args,

@@ -23,7 +23,7 @@ class ExecCreateRequest(Shape):
     detach_keys: str = ""
     env: list[str] | None = None
     working_dir: str = ""
-    cmd: list[str] | str | None = None
+    cmd: list[str] | None = None
 
 
 class ExecStartRequest(Shape):

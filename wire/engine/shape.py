@@ -13,14 +13,13 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import fields as fields_of
 
+from wire.engine.json_syntax import describe_syntax_error
+from wire.engine.mismatch import describe_mismatch
 from wire.errors import Invalid
 
 __all__ = ["Shape", "decode", "drop_nulls", "encode", "plan_of"]
 
 T = TypeVar("T")
-
-_KINDS = {"int": "number", "float": "number", "str": "string", "bool": "bool", "array": "array", "object": "object"}
-_GO_TYPES = {"int": "int64", "str": "string", "bool": "bool", "array": "[]string", "object": "map[string]string"}
 
 
 class Shape(msgspec.Struct, rename="pascal", kw_only=True):
@@ -48,13 +47,13 @@ def decode(body: bytes, shape: type[T]) -> T:
     except msgspec.DecodeError as error:
         if "trailing characters" in str(error):
             raise Invalid("unexpected content after JSON") from error
-        raise Invalid(f"invalid JSON: {_syntax(body, str(error))}") from error
-    if value is None:  # for Go, null leaves the whole of it at its zero value
+        raise Invalid(f"invalid JSON: {describe_syntax_error(body)}") from error
+    if value is None:
         value = {}
     try:
         return msgspec.convert(_fit(value, plan_of(cast("Hashable", shape))), type=shape)
     except msgspec.ValidationError as error:
-        raise Invalid(f"invalid JSON: {_mismatch(str(error), shape.__name__)}") from error
+        raise Invalid(f"invalid JSON: {describe_mismatch(value, shape) or error}") from error
 
 
 Plan = tuple[str, Any]
@@ -103,23 +102,3 @@ def encode(value: object) -> bytes:
         if plain in data:
             data = data.replace(plain, escaped)
     return data
-
-
-def _syntax(body: bytes, text: str) -> str:
-    if "truncated" in text:
-        return "unexpected EOF"
-    position = text.rpartition("byte ")[2].rstrip(")")
-    character = body[int(position) : int(position) + 1].decode("latin-1") if position.isdigit() else "?"
-    return f"invalid character '{character}' looking for beginning of value"
-
-
-def _mismatch(text: str, shape: str) -> str:
-    """`Expected `str`, got `int` - at `$.A.B`` in the words of Go's decoder."""
-    message, _, where = text.partition(" - at ")
-    words = [part.strip("`") for part in message.replace(",", "").split(" ") if part.startswith("`")]
-    if len(words) < 2:
-        return text
-    field = where.strip("`").removeprefix("$").lstrip(".").split("[")[0]
-    wanted = _GO_TYPES.get(words[0].split(" ")[0], words[0])
-    given = _KINDS.get(words[-1], words[-1])
-    return f"json: cannot unmarshal {given} into Go struct field {shape}.{field} of type {wanted}"

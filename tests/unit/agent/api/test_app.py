@@ -281,10 +281,10 @@ async def test_attach_without_stdin_ignores_the_clients_half_close(tmp_path: Pat
     assert not session.stdin_closed.is_set()
 
 
-async def test_attach_to_a_missing_container_is_an_ordinary_answer(tmp_path: Path) -> None:
+async def test_attach_to_a_missing_container_is_told_as_plain_text(tmp_path: Path) -> None:
     async with running(tmp_path, FakeEngine(attach=errors.NotFound("No such container: w"))) as client:
         answer = await client.ask("POST", "/containers/w/attach?stream=1", b"", UPGRADE)
-    assert (answer.status, answer.body) == (404, b"No such container: w\r\n")  # as text, like Docker
+    assert (answer.status, answer.body) == (404, b"No such container: w\r\n")
 
 
 async def test_an_exec_that_cannot_be_executed_says_so_inside_the_stream(tmp_path: Path) -> None:

@@ -33,14 +33,44 @@ def test_docker_py_spells_detach_keys_with_a_small_letter() -> None:
     assert decode(b'{"Cmd":["cat"],"detachKeys":"ctrl-p"}', ExecCreateRequest).detach_keys == "ctrl-p"
 
 
+WRONG = "invalid JSON: json: cannot unmarshal "
+INTO = f"{WRONG}%s into Go struct field %s of type %s"
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"Image":"a"} {}', "unexpected content after JSON"),
-        (b'{"image":3}', "cannot unmarshal number into Go struct field CreateRequest.Image of type string"),
-        (b'{"image":', "invalid JSON: unexpected EOF"),
+        ('{"Image":"a"} {}', "unexpected content after JSON"),
+        ("[]", f"{WRONG}array into Go value of type runconfig.ContainerConfigWrapper"),
+        ('{"image":3}', INTO % ("number", "ContainerConfigWrapper.Config.Image", "string")),
+        ('{"Image":5,"Env":5}', INTO % ("number", "ContainerConfigWrapper.Config.Image", "string")),
+        ('{"Env":{"a":1}}', INTO % ("object", "ContainerConfigWrapper.Config.Env", "[]string")),
+        ('{"Cmd":[5]}', INTO % ("array", "ContainerConfigWrapper.Config.Cmd", "string")),
+        ('{"Volumes":{"/x":5}}', INTO % ("number", "ContainerConfigWrapper.Config.Volumes", "struct {}")),
+        ('{"HostConfig":[]}', INTO % ("array", "ContainerConfigWrapper.HostConfig", "container.HostConfig")),
+        ('{"HostConfig":{"Memory":1.5}}',
+         INTO % ("number 1.5", "HostConfig.HostConfig.Resources.Memory", "int64")),
+        ('{"HostConfig":{"PidsLimit":"x","Binds":1}}',
+         INTO % ("string", "HostConfig.HostConfig.Resources.PidsLimit", "int64")),
+        ('{"HostConfig":{"Ulimits":[5]}}',
+         INTO % ("number", "HostConfig.HostConfig.Resources.Ulimits", "units.Ulimit")),
+        ('{"HostConfig":{"Ulimits":[{"Hard":"x"}]}}',
+         INTO % ("string", "Ulimit.HostConfig.Resources.Ulimits.Hard", "int64")),
+        ('{"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":80}]}}}',
+         INTO % ("number", "PortBinding.HostConfig.PortBindings.HostPort", "string")),
+        ('{"HostConfig":{"RestartPolicy":{"Name":5}}}',
+         INTO % ("number", "RestartPolicy.HostConfig.RestartPolicy.Name", "container.RestartPolicyMode")),
+        ('{"NetworkingConfig":{"EndpointsConfig":{"a":5}}}',
+         INTO % ("number", "NetworkingConfig.NetworkingConfig.EndpointsConfig", "network.EndpointSettings")),
+        ('{"HostConfig":{"ConsoleSize":["x"]}}', INTO % ("string", "HostConfig.HostConfig.ConsoleSize", "uint")),
+        ('{"Image":"a",}', "invalid JSON: invalid character '}' looking for beginning of object key string"),
+        ("{'a':1}", r"invalid JSON: invalid character '\'' looking for beginning of object key string"),
+        ('{"Image":nope}', "invalid JSON: invalid character 'o' in literal null (expecting 'u')"),
+        ('{"image":', "invalid JSON: unexpected EOF"),
+        ('{"Image":"busy', "invalid JSON: unexpected EOF"),
     ],
-)
-def test_what_is_refused(body: bytes, message: str) -> None:
-    with pytest.raises(errors.Invalid, match=message):
-        decode(body, CreateRequest)
+)  # fmt: skip
+def test_what_is_refused_in_the_words_of_docker_26_1(body: str, message: str) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        decode(body.encode(), CreateRequest)
+    assert refused.value.message == message
