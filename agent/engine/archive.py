@@ -15,7 +15,7 @@ from agent.engine.record import MountPoint
 from agent.engine.users import resolve_user
 from agent.engine.volume_mounts import borrowed_volumes
 from agent.ports.images import ArchiveStat
-from wire.errors import Conflict, Forbidden, Invalid, NotFound
+from wire.errors import Conflict, Forbidden, Internal, Invalid, NotFound
 
 __all__ = ["archive_get", "archive_put", "archive_stat", "changes", "export"]
 
@@ -91,14 +91,17 @@ async def archive_put(
         except NotFound as error:
             raise _missing(path, ref) from error
         if not found.is_dir and not found.link_target:
-            raise Invalid("extraction point is not a directory")
+            raise Internal("extraction point is not a directory")
         owner = None
-        if copy_uid_gid:
+        if copy_uid_gid and container.record.config.user:  # without a user the archive's own ids stay
             user = resolve_user(root, container.record.config.user)
             owner = (user.uid, user.gid)
-        await ctx.images.archive_put(
-            root, inside, source, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, owner=owner
-        )
+        try:
+            await ctx.images.archive_put(
+                root, inside, source, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, owner=owner
+            )
+        except Invalid as error:  # an archive that is none; Docker answers 500
+            raise Internal(error.message) from error
     ctx.events.publish("container", "extract-to-dir", container.id, container.attributes())
 
 

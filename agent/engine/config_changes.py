@@ -29,11 +29,12 @@ _UNITS: Final = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m
 
 def apply_changes(config: ContainerConfig, changes: Iterable[str]) -> None:
     """Apply instructions in place, in order. Invalid with Docker's texts."""
-    for change in changes:
-        for line in change.splitlines():
-            text = line.strip()
-            if text and not text.startswith("#"):
-                _apply(config, text)
+    lines = [line.strip() for change in changes for line in change.splitlines() or [""]]
+    instructions = [line for line in lines if line and not line.startswith("#")]
+    if lines and not instructions:
+        raise Invalid("file with no instructions")
+    for text in instructions:
+        _apply(config, text)
 
 
 def _apply(config: ContainerConfig, text: str) -> None:

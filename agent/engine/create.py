@@ -121,15 +121,16 @@ async def _undo(ctx: Context, container: Container) -> None:
 
 
 def _check_peers(ctx: Context, host: HostConfig) -> None:
-    """Containers whose namespaces are to be shared must exist now (Docker checks IPC and PID here, the network at
-    start)."""
-    for mode in (host.ipc_mode, host.pid_mode):
-        ref = container_of(mode)
+    """Containers whose namespaces are to be shared are kept by id. They must exist now (Docker checks IPC and PID here,
+    the network at start)."""
+    for field in ("ipc_mode", "pid_mode", "network_mode"):
+        ref = container_of(getattr(host, field))
         if ref:
             try:
-                ctx.containers.resolve(ref)
+                setattr(host, field, f"container:{ctx.containers.resolve(ref).id}")
             except NotFound as error:
-                raise Invalid(error.message) from error
+                if field != "network_mode":
+                    raise Invalid(error.message) from error
 
 
 def _inherited(ctx: Context, host: HostConfig) -> list[MountPoint]:

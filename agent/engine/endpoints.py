@@ -60,7 +60,8 @@ def attachments_for(host: HostConfig, networking: NetworkingConfig, port: Networ
         try:
             _check(name, settings, port)
         except MooringError as error:
-            raise Invalid(f"invalid config for network {name}: {error.message}") from error
+            shown = "bridge" if name == "default" else name
+            raise Invalid(f"invalid config for network {shown}: {error.message}") from error
     mode = host.network_mode
     if mode.startswith("container:"):
         return []

@@ -48,11 +48,6 @@ def write_etc_files(ctx: Context, container: Container) -> None:
 
 
 def _resolv_conf(ctx: Context, container: Container) -> str:
-    host = container.record.host
-    plain = not (host.dns or host.dns_search or host.dns_options)
-    if host.network_mode == "host" and plain:
-        with suppress(OSError):
-            return Path("/etc/resolv.conf").read_text()
     return ctx.networking.resolv_conf(container.id)
 
 

@@ -139,6 +139,12 @@ class EventBus:
         self._readers.clear()
 
 
+_TYPES = frozenset(
+    {"container", "image", "volume", "network", "daemon", "plugin", "node", "service", "secret", "config"}
+)
+"""Filters that name an actor. Docker ignores any other."""
+
+
 def _go(text: str) -> str:
     """How Go prints the parsed time in this one message: seconds as given."""
     return text
@@ -167,7 +173,7 @@ def _matches(event: Event, filters: Filters) -> bool:
         elif name == "image":
             if not _image(event, values):
                 return False
-        elif event["Type"] != name or not _actor(event, values):
+        elif name in _TYPES and (event["Type"] != name or not _actor(event, values)):
             return False
     return True
 

@@ -28,7 +28,7 @@ from agent.engine.security import confinement_for
 from agent.engine.users import resolve_user
 from agent.ports.runtime import ProcessSpec
 from wire.engine.containers import Healthcheck
-from wire.errors import MooringError, NotFound, Timeout
+from wire.errors import Invalid, MooringError, NotFound, Timeout
 
 __all__ = ["begin", "end", "probe_command", "resume"]
 
@@ -42,11 +42,13 @@ _OUTPUT_BYTES: Final = 4096
 
 
 def probe_command(check: Healthcheck | object, shell: list[str] | None = None) -> list[str] | None:
-    """The argv of the probe; None when there is none (no check, `NONE`, or an unknown form)."""
+    """The argv of the probe; None when there is none (no check, `NONE`, or an unknown form).
+
+    `CMD` alone is a probe that always fails."""
     if not isinstance(check, Healthcheck) or not check.test:
         return None
     kind, *words = check.test
-    if kind == "CMD" and words:
+    if kind == "CMD":
         return words
     if kind == "CMD-SHELL" and words:
         return [*(shell or ["/bin/sh", "-c"]), words[0]]
@@ -75,10 +77,15 @@ def resume(ctx: Context, container: Container) -> None:
 
 
 def end(container: Container) -> None:
-    """Stop checking; the last state stays. Safe when there is no check."""
-    if container.health_task is not None:
-        container.health_task.cancel()
-        container.health_task = None
+    """Stop checking. What nobody looks at counts as unhealthy, as in Docker, though no event tells of it. Safe when
+    there is no check."""
+    if container.health_task is None:
+        return
+    container.health_task.cancel()
+    container.health_task = None
+    if container.record.state.health is not None:
+        container.record.state.health.status = "unhealthy"
+        container.cache.clear()
 
 
 def _run(ctx: Context, container: Container, command: list[str]) -> None:
@@ -140,6 +147,8 @@ async def _probe(ctx: Context, container: Container, command: list[str], timeout
         ctx.events.publish("container", f"{action}: {shown}", container.id, container.attributes(execID=exec_id))
     code = -1
     try:
+        if not command:
+            raise Invalid("no command specified")
         process = _process(ctx, container, command)
         code, raw = await ctx.runtime.run_probe(container.id, process, timeout_s, _OUTPUT_BYTES + 1)
         output = raw[:_OUTPUT_BYTES].decode(errors="replace") + ("..." if len(raw) > _OUTPUT_BYTES else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import msgspec
@@ -50,9 +51,20 @@ async def inspect(ctx: Context, ref: str, *, size: bool = False) -> dict[str, An
         document["SizeRw"] = await ctx.images.writable_size_bytes(record.id)
         document["SizeRootFs"] = document["SizeRw"] + _image_size(ctx, record.image_id)
     document["Mounts"] = mount_documents(ctx, container)
-    document["Config"] = record.config
+    document["Config"] = _config(container)
     document["NetworkSettings"] = _network_settings(ctx, container)
     return document
+
+
+def _config(container: Container) -> Any:
+    """With the MAC address asked for on the main network, which was a member of Config once."""
+    record = container.record
+    main = next((item for item in record.attachments if item.network == record.host.network_mode), None)
+    if main is None or not main.settings.mac_address:
+        return record.config
+    shown = copy.copy(record.config)
+    shown.mac_address = main.settings.mac_address
+    return shown
 
 
 def _image_size(ctx: Context, image_id: str) -> int:
@@ -104,7 +116,7 @@ def _graph_driver(ctx: Context, container: Container) -> Any:
 
 
 def mount_documents(ctx: Context, container: Container, *, listed: bool = False) -> list[dict[str, Any]]:
-    """`Mounts`; a list leaves out the sources of volumes, as Docker."""
+    """`Mounts`; a list leaves out the sources of anonymous volumes, as Docker."""
     return [_mount(ctx, point, listed) for point in container.record.mounts]
 
 
@@ -113,7 +125,7 @@ def _mount(ctx: Context, point: MountPoint, listed: bool) -> dict[str, Any]:
     if point.name:
         document["Name"] = point.name
     source = point.source
-    if point.type == "volume" and not listed:
+    if point.type == "volume" and not (listed and point.anonymous):
         try:
             source = str(ctx.volumes.get(point.name).mountpoint)
         except NotFound:
@@ -191,13 +203,15 @@ def _network_settings(ctx: Context, container: Container) -> dict[str, Any]:
 
 
 def _sandbox(ctx: Context, container: Container) -> tuple[str, str]:
-    if not container.has_process or container_of(container.record.host.network_mode) is not None:
+    """(key, id). Those of the last run stay when it is over."""
+    record = container.record
+    if container_of(record.host.network_mode) is not None or not (
+        container.has_process or record.started_once or record.state.error
+    ):
         return "", ""
-    try:
-        path = ctx.networking.sandbox(container.id).netns_path
-    except NotFound:
-        return "", ""
-    return str(path or "/proc/1/ns/net"), container.id
+    if record.host.network_mode == "host":
+        return "/proc/1/ns/net", container.id
+    return str(ctx.config.netns / container.id), container.id
 
 
 def _legacy(endpoint: Endpoint | None) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from agent.ports.runtime import Resources, Rlimit, Throttle
 from wire.engine.containers import HostConfig, ThrottleDevice, Ulimit
 from wire.engine.containers import Resources as Asked
+from wire.errors import Internal
 
 __all__ = ["build_resources", "build_rlimits"]
 
 
 def build_resources(asked: HostConfig | Asked) -> Resources:
-    """Limits in the port's words; 0 and None both mean not limited."""
+    """Limits in the port's words; 0 and None both mean not limited. Internal, as Docker, for a negative share."""
+    if asked.cpu_shares < 0:
+        raise Internal("shares: invalid argument")
     return Resources(
         memory_bytes=asked.memory or None,
         memory_swap_bytes=asked.memory_swap or None,

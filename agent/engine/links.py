@@ -49,11 +49,16 @@ def linked_containers(ctx: Context, host: HostConfig) -> list[tuple[Container, s
 
 
 def link_environment(ctx: Context, container: Container) -> list[str]:
-    """The `ALIAS_PORT_…` variables of links on the default bridge (Docker's legacy links)."""
+    """The `ALIAS_PORT_…` variables of links on the default bridge (Docker's legacy links).
+
+    Internal when a linked container does not run, for then there is no address to tell.
+    """
     if container.record.host.network_mode != "bridge":
         return []
     env: list[str] = []
     for other, alias in linked_containers(ctx, container.record.host):
+        if not other.running:
+            raise Internal(f"Cannot link to a non running container: /{other.name} AS /{container.name}/{alias}")
         address = next(
             (item.ipv4_address for item in ctx.networking.sandbox_endpoints(other.id) if item.network_name == "bridge"),
             "",

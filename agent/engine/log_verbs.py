@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
+from urllib.parse import quote_plus
 
 from agent.engine.clock import now_ns, parse_timestamp, rfc3339
 from agent.engine.container import Container
 from agent.engine.context import Context
+from agent.engine.log_attributes import log_attributes
 from agent.ports.logs import LogQuery
 from wire.errors import Internal, Invalid, Unsupported
 from wire.stdcopy import frame
@@ -80,19 +82,10 @@ async def logs(
 async def _with_details(
     ctx: Context, container: Container, query: LogQuery, *, timestamps: bool
 ) -> AsyncIterator[bytes]:
-    """Each message led by the labels and variables that the log options `labels` and `env` name, as Docker does."""
+    """Each message led by the labels, variables and tag that the log options name, as Docker does."""
     record = container.record
-    options = record.host.log_config.config or {}
-    attributes = {
-        name: value
-        for name in filter(None, options.get("labels", "").split(","))
-        if (value := (record.config.labels or {}).get(name)) is not None
-    }
-    wanted = set(filter(None, options.get("env", "").split(",")))
-    attributes |= {
-        name: value for name, _, value in (item.partition("=") for item in record.config.env or ()) if name in wanted
-    }
-    lead = ",".join(f"{name}={value}" for name, value in sorted(attributes.items())) + " "
+    attributes = log_attributes(record)
+    lead = ",".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in sorted(attributes.items())) + " "
     async for batch in ctx.logs.entries(ctx.config.container_log(container.id), query):
         for entry in batch:
             stamp = f"{_nano(entry.time_ns)} " if timestamps else ""

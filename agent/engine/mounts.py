@@ -183,7 +183,8 @@ def parse_volumes_from(spec: str) -> tuple[str, str]:
 
 def read_mounts(host: HostConfig, inherited: Iterable[MountPoint], data: Path) -> list[MountPoint]:
     """All mount points of a container but the image's volumes: what is said last for a path wins over what is
-    inherited, saying a path twice is refused. `data` is the agent's directory, see `_guard_data`."""
+    inherited, saying a path twice is refused (but for `--tmpfs`, which wins). `data` is the agent's directory, see
+    `_guard_data`."""
     points = {point.target: point for point in inherited}
     said: set[str] = set()
     for raw in host.binds or ():
@@ -191,8 +192,6 @@ def read_mounts(host: HostConfig, inherited: Iterable[MountPoint], data: Path) -
     for mount in host.mounts or () if isinstance(host.mounts, list) else ():
         _add(points, said, parse_mount(mount), data)
     for target in host.tmpfs or () if isinstance(host.tmpfs, dict) else ():
-        if posixpath.normpath(target) in said:
-            raise Invalid(f"Duplicate mount point: {target}")
         points.pop(posixpath.normpath(target), None)
     return list(points.values())
 

@@ -11,6 +11,10 @@ __all__ = ["check_platform"]
 
 _COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
 _OS = frozenset("linux windows darwin freebsd netbsd openbsd solaris".split())
+_ARCHITECTURES = frozenset(
+    "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 "
+    "ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm".split()
+)
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm", "armel": "arm"}
 
 
@@ -25,8 +29,10 @@ def check_platform(image: Image, ref: str, platform: str) -> None:
     if len(parts) == 1:
         if parts[0].lower() in _OS:
             wanted_os = parts[0].lower()
-        else:
+        elif _ALIASES.get(parts[0].lower(), parts[0].lower()) in _ARCHITECTURES:
             wanted_arch = parts[0].lower()
+        else:
+            raise Invalid(f'"{platform}": unknown operating system or architecture: invalid argument')
     else:
         wanted_os, wanted_arch = parts[0].lower(), parts[1].lower()
     wanted_arch = _ALIASES.get(wanted_arch, wanted_arch)

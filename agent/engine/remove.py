@@ -50,6 +50,7 @@ async def _remove_link(ctx: Context, ref: str) -> None:
     """`rm --link CONTAINER/ALIAS`: forget a link; the container it leads to stays."""
     name, _, alias = ref.strip("/").rpartition("/")
     if not name:
+        ctx.containers.resolve(ref)
         raise Internal("Conflict, cannot remove the default link name of the container")
     try:
         container = ctx.containers.resolve(name)

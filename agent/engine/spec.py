@@ -18,7 +18,7 @@ from agent.engine.users import resolve_user
 from agent.engine.validate_config import container_of
 from agent.ports.runtime import Device, ProcessSpec, SandboxSpec
 from wire.engine.containers import HostConfig
-from wire.errors import Conflict, Invalid
+from wire.errors import Conflict, Internal, Invalid
 
 __all__ = ["build_spec", "shm_source"]
 
@@ -37,6 +37,11 @@ def build_spec(
     confined = confinement_for(host.security_opt or (), privileged=host.privileged, apparmor_here=info.apparmor)
     if host.device_requests:
         _refuse_device_requests(host)
+    if host.uts_mode == "host" and config.domainname:
+        raise Internal(
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
+            'failed: sysctl "kernel.domainname" is not in a separate kernel namespace: unknown'
+        )
     size = host.console_size if len(host.console_size) == 2 else [0, 0]
     process = ProcessSpec(
         args=(record.path, *record.args),

@@ -15,6 +15,7 @@ from agent.engine.clock import now_ns
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.etc_files import write_etc_files
+from agent.engine.log_attributes import check_attributes
 from agent.engine.release import release
 from agent.engine.sandbox import open_network
 from agent.engine.shm import make_shm
@@ -86,6 +87,7 @@ async def _make(ctx: Context, container: Container) -> int:
     """Prepare everything and create the (stopped) process; returns its pid."""
     record = container.record
     rotation = _rotation(ctx, container)
+    check_attributes(record)
     ensure_bind_sources(record)
     rootfs, netns = await asyncio.gather(ctx.images.mount(container.id), open_network(ctx, container))
     failpoints.hit("start.after_network")

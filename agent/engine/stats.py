@@ -142,7 +142,7 @@ def _memory(sample: StatsSample) -> dict[str, Any]:
     document: dict[str, Any] = {"usage": sample.memory_usage_bytes}
     if sample.memory_max_usage_bytes is not None:
         document["max_usage"] = sample.memory_max_usage_bytes
-    document["stats"] = dict(sample.memory_stats)
+    document["stats"] = dict(sorted(sample.memory_stats.items()))
     if sample.memory_failcnt:
         document["failcnt"] = sample.memory_failcnt
     limit = sample.memory_limit_bytes

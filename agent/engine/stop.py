@@ -111,7 +111,10 @@ async def _ended(container: Container, seconds: float | None) -> bool:
 async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
     """Send a signal (SIGKILL when none is named). SIGKILL and the stop signal end with the process, and the policy does
     not restart it. Conflict when it does not run."""
-    container = ctx.containers.resolve(ref)
+    try:
+        container = ctx.containers.resolve(ref)
+    except NotFound as error:
+        raise NotFound(f"cannot kill container: {ref}: {error.message}") from error
     await container.settled()
     _check_signal(signal, f"cannot kill container: {ref}")
     number = parse_signal(signal) if signal else int(signals.SIGKILL)

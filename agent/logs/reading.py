@@ -92,7 +92,8 @@ class Reading:
         if query.tail == 0:
             # Not `end`: a line half there belongs to what comes.
             start, _ = _find_tail(segments, 0)
-            self._skip_to = end
+            over = not query.follow or (query.ended is not None and query.ended.is_set())
+            self._skip_to = end + 2 if over else end  # when nobody goes on with it, it is an old line, too
             return start
         start, has_partial = _find_tail(segments, query.tail)
         if has_partial:

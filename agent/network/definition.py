@@ -5,6 +5,7 @@ The texts are those of Docker Engine 26.1 (`ValidateIPAM`, the bridge driver's o
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound, Un
 __all__ = [
     "BRIDGE_NAME", "DEFAULT_BRIDGE", "DEFAULT_ENDPOINT_LIMIT", "PREDEFINED", "BridgeOptions", "Definition",
     "check_endpoint", "check_spec", "dns_names", "kernel_refusal", "mac_of", "resolve", "resolve_pools",
+    "sandbox_refusal",
 ]  # fmt: skip
 
 PREDEFINED = ("bridge", "host", "none")
@@ -300,16 +302,16 @@ def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:
     problems: list[str] = []
     default = definition.predefined
     wanted = [(4, spec.ipv4_address), (6, spec.ipv6_address)]
+    if default and any(text for _, text in wanted):
+        problems.append("user specified IP address is supported on user defined networks only")
+    if default and spec.aliases:
+        problems.append("network-scoped alias is supported only for containers in user defined networks")
     for version, text in wanted:
         if not text:
             continue
         address = ipam.parse_address(text)
         if address is None or address.version != version:
             problems.append(f"invalid IPv{version} address: {text}")
-    if default and any(text for _, text in wanted):
-        problems.append("user specified IP address is supported on user defined networks only")
-    if default and spec.aliases:
-        problems.append("network-scoped alias is supported only for containers in user defined networks")
     for _, text in wanted:
         if not text:
             continue
@@ -329,9 +331,24 @@ def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:
         raise Invalid(f"invalid MAC address {spec.mac_address}")
 
 
-def kernel_refusal(what: str, error: OSError) -> MooringError:
+def kernel_refusal(what: str, error: OSError, end: str = "") -> MooringError:
     """An error for a refusal of the kernel that no check of ours foresaw."""
-    return Internal(f"{what}: {(error.strerror or str(error)).lower()}")
+    return Internal(f"{what}: {(error.strerror or str(error)).lower()}{end}")
+
+
+def sandbox_refusal(error: OSError) -> MooringError:
+    """The same for a namespace; a sysctl that cannot be set is told as Docker's runtime tells it."""
+    name = str(error.filename or "")
+    if not name.startswith("net."):
+        return kernel_refusal(f"cannot make a network namespace ({name})", error)
+    verb = "open" if error.errno == errno.ENOENT else "write"
+    return kernel_refusal(
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
+        "failed: unable to start container process: error during container init: "
+        f"{verb} /proc/sys/{name.replace('.', '/')}",
+        error,
+        ": unknown",
+    )
 
 
 def resolve(ref: str, known: Mapping[str, Definition]) -> Definition:

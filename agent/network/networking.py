@@ -203,8 +203,7 @@ class LinuxNetworking:
         except BaseException as error:
             await self.close_sandbox(container_id)
             if isinstance(error, OSError):
-                what = f"cannot make a network namespace ({error.filename})"
-                raise definitions.kernel_refusal(what, error) from error
+                raise definitions.sandbox_refusal(error) from error
             raise
         return self.sandbox(container_id)
 
@@ -378,11 +377,14 @@ class LinuxNetworking:
         sandbox = self._sandbox(container_id)
         host = resolv_conf.host_resolv_conf(behind_stub=not sandbox.host)
         conf = host.replaced(sandbox.dns, sandbox.dns_search, sandbox.dns_options)
+        asked = resolv_conf.ResolvConf(tuple(sandbox.dns), tuple(sandbox.dns_search), tuple(sandbox.dns_options))
         if sandbox.needs_resolver:
-            conf = resolv_conf.resolved_here(conf)
-        elif not sandbox.host:
-            conf = resolv_conf.legacy(conf, own_servers=bool(sandbox.dns), ipv6=sandbox.gateway(6) is not None)
-        return conf.text()
+            notes = resolv_conf.notes(asked, kind="internal resolver", servers=conf.servers)
+            return resolv_conf.resolved_here(conf).text(notes)
+        if sandbox.host:
+            return conf.text(resolv_conf.notes(asked, kind=""))
+        conf = resolv_conf.legacy(conf, own_servers=bool(sandbox.dns), ipv6=sandbox.gateway(6) is not None)
+        return conf.text(resolv_conf.notes(asked, kind="legacy"))
 
     def interface_counters(self, container_id: str) -> Mapping[str, Mapping[str, int]]:
         sandbox = self._sandboxes.get(container_id)

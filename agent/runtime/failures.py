@@ -7,12 +7,14 @@ $PATH`, `permission denied`, `no such file or directory`), so that part is repro
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import Final
 
 from wire.errors import Internal, Invalid, MooringError
 
-__all__ = ["create_error", "exec_error", "missing_executable", "said"]
+__all__ = ["create_error", "exec_error", "in_runcs_words", "missing_executable", "said"]
 
 _CREATE: Final = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
 _EXEC: Final = "OCI runtime exec failed: exec failed: "
@@ -79,16 +81,52 @@ def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
     return missing_executable(argv0), 127
 
 
-def create_error(runtime: str, message: str, argv0: str) -> MooringError:
+_MOUNT: Final = re.compile(r"mount `(?P<source>[^`]*)` to `/?(?P<target>[^`]*)`: (?P<why>.*)")
+_SYSCTL: Final = re.compile(r"the sysctl `(?P<name>[^`]*)` requires a new (?P<namespace>network|IPC) namespace")
+_BIND_FLAGS: Final = "0x5000"  # MS_BIND | MS_REC, how runc mounts what a user asks for
+_VICE_VERSA: Final = (
+    ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is "
+    "the expected type"
+)
+
+
+def in_runcs_words(message: str, rootfs: Path | None = None) -> str:
+    """What crun says of a mount, a sysctl or a system call, as runc (the runtime by Docker's name) says it."""
+    if sysctl := _SYSCTL.search(message):
+        name = sysctl["name"]
+        if sysctl["namespace"] == "network":
+            return f'sysctl "{name}" not allowed in host network namespace'
+        return f'sysctl "{name}" is not allowed in the hosts ipc namespace'
+    begun = "unable to start container process: error during container init: "
+    if mount := _MOUNT.search(message):
+        source, target, why = mount["source"], f"/{mount['target']}", mount["why"].lower()
+        if why == "not a directory" and os.path.isdir(source):
+            did = f"create mount destination for {target} mount: cannot mkdir in {rootfs or ''}{target}"
+        else:
+            did = f"mount {source}:{target} (via /proc/self/fd/6), flags: {_BIND_FLAGS}"
+        return f'{begun}error mounting "{source}" to rootfs at "{target}": {did}: {why}'
+    lead, colon, why = message.rpartition(": ")
+    text = f"{lead}{colon}{why[:1].lower()}{why[1:]}"
+    return f"{begun}{text}" if lead == "sethostname" else text
+
+
+def create_error(message: str, argv0: str, rootfs: Path | None = None) -> MooringError:
     """The error of a failed create; `details["exit_code"]` is what Docker gives the container (126, 127, 128)."""
     process = _process_failure(message, argv0)
     if process is not None:
         text, code = process
         chain = f"{_CREATE}runc create failed: unable to start container process: "
         return Invalid(f"{chain}{_ended(text)}", exit_code=code)
+    text = (
+        message
+        if message.startswith("runc create failed")
+        else f"runc create failed: {in_runcs_words(message, rootfs)}"
+    )
+    text = f"{_CREATE}{text}: unknown"
+    if "not a directory" in text:
+        return Invalid(text + _VICE_VERSA, exit_code=127)
     # Docker's default for anything else: the daemon's fault, shown as 500, container exit code 128.
-    prefix = "" if message.startswith(f"{runtime} create failed") else f"{runtime} create failed: "
-    return Internal(f"{_CREATE}{prefix}{message}: unknown", exit_code=128)
+    return Internal(text, exit_code=128)
 
 
 def exec_error(message: str, argv0: str) -> MooringError:

@@ -115,7 +115,7 @@ class FakeRuntime:
             raise self.create_failures[argv0]
         program = self._find(spec.process.args)
         if program is None:
-            raise create_error("fake", missing_executable(argv0), argv0)
+            raise create_error(missing_executable(argv0), argv0)
         init = self._process(spec.process, program, spec.hostname or spec.id[:12], spec.log_path)
         self._containers[spec.id] = _Container(spec, init, spec.resources)
         return init.pid

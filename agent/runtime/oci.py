@@ -41,7 +41,7 @@ from agent.runtime.apparmor import DEFAULT_PROFILE, ensure_default_profile
 from agent.runtime.binaries import Programs, find_programs
 from agent.runtime.container import Container, Record, own_directories
 from agent.runtime.execs import Exec, kill_leftovers
-from agent.runtime.failures import create_error, said
+from agent.runtime.failures import create_error, in_runcs_words, said
 from agent.runtime.monitor import BundleFiles, CreateFailed, Started, monitor_argv, run_create
 from agent.runtime.report import find_findings
 from agent.runtime.spec import build_config, build_resources
@@ -174,7 +174,7 @@ class OciRuntime:
             # Nothing of it may be left, also when the caller was cancelled.
             await asyncio.shield(self._clean_up_failed(spec, bundle, started))
             if isinstance(error, CreateFailed):
-                raise create_error(self._programs.runtime.name, str(error), spec.process.args[0]) from None
+                raise create_error(str(error), spec.process.args[0], spec.rootfs) from None
             raise
         self._containers[spec.id] = container
         if section is not None and program is None and self._is_crun:
@@ -299,7 +299,8 @@ class OciRuntime:
             timeout_s=_COMMAND_TIMEOUT_S,
         )
         if result.code:
-            raise Internal(f"Cannot update container {container_id}: {said(result.stderr)}")
+            why = in_runcs_words(said(result.stderr))
+            raise Internal(f"runc did not terminate successfully: exit status {result.code}: {why}\n: unknown")
 
     async def delete(self, container_id: str) -> None:
         """See the port."""

@@ -178,7 +178,7 @@ def _throttle(throttle: Throttle) -> Json:
     try:
         facts = os.stat(throttle.path)
     except OSError as error:
-        raise Invalid(f"{throttle.path}: {(error.strerror or '').lower()}") from None
+        raise Invalid(f"stat {throttle.path}: {(error.strerror or '').lower()}") from None
     return {"major": os.major(facts.st_rdev), "minor": os.minor(facts.st_rdev), "rate": throttle.rate}
 
 

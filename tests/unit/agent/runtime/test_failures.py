@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agent.runtime.failures import create_error, exec_error, said
@@ -50,17 +52,45 @@ def test_the_message_is_found(raw: bytes, message: str) -> None:
     ],
 )  # fmt: skip
 def test_a_command_that_cannot_be_run(message: str, argv0: str, text: str, code: int) -> None:
-    error = create_error("crun", message, argv0)
+    error = create_error(message, argv0)
     assert isinstance(error, Invalid)
     assert (error.message, error.details["exit_code"]) == (PROCESS + text, code)
 
 
 def test_anything_else_is_the_daemons_fault() -> None:
-    error = create_error("crun", "mount `proc` to `/proc`: Operation not permitted", "true")
+    error = create_error("writing file `cpu.cfs_quota_us`: Invalid argument", "true")
     assert isinstance(error, Internal)
-    assert error.message.endswith("crun create failed: mount `proc` to `/proc`: Operation not permitted: unknown")
+    assert error.message.endswith("runc create failed: writing file `cpu.cfs_quota_us`: invalid argument: unknown")
     assert error.details["exit_code"] == 128
-    assert create_error("runc", "runc create failed: x", "true").message.count("runc create failed") == 1
+    assert create_error("runc create failed: x", "true").message.count("runc create failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("said_by_crun", "said_by_runc"),
+    [
+        ("the sysctl `net.ipv4.ip_forward` requires a new network namespace",
+         'sysctl "net.ipv4.ip_forward" not allowed in host network namespace: unknown'),
+        ("the sysctl `kernel.msgmax` requires a new IPC namespace",
+         'sysctl "kernel.msgmax" is not allowed in the hosts ipc namespace: unknown'),
+        ("sethostname: Invalid argument",
+         "unable to start container process: error during container init: sethostname: invalid argument: unknown"),
+    ],
+)  # fmt: skip
+def test_what_crun_refuses_is_told_as_runc_tells_it(said_by_crun: str, said_by_runc: str) -> None:
+    chain = PROCESS.removesuffix("unable to start container process: ")
+    assert create_error(said_by_crun, "true").message == chain + said_by_runc
+
+
+def test_a_directory_mounted_on_a_file_names_the_users_mistake(tmp_path: Path) -> None:
+    error = create_error(f"mount `{tmp_path}` to `etc/passwd`: Not a directory", "true", Path("/merged"))
+    assert isinstance(error, Invalid)
+    assert error.message == (
+        f'{PROCESS}error during container init: error mounting "{tmp_path}" to rootfs at "/etc/passwd": create mount '
+        "destination for /etc/passwd mount: cannot mkdir in /merged/etc/passwd: not a directory: unknown: Are you "
+        "trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
+        "expected type"
+    )
+    assert error.details["exit_code"] == 127
 
 
 def test_an_exec_has_its_own_chain() -> None:
