@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 from agent.engine.context import Context
@@ -21,7 +22,10 @@ _FIELDS = (
 
 
 async def update(ctx: Context, ref: str, body: UpdateRequest) -> list[str]:
-    """Change what the body names (not 0, not empty), all or nothing; returns warnings. Errors name the container."""
+    """Change what the body names (not 0, not empty), all or nothing; returns warnings. Errors name the container.
+
+    Only the limit of processes can be lifted: for it 0 and less mean none, as in Docker.
+    """
     container = ctx.containers.resolve(ref)
     warnings = check_resources(body, update=True)
     if body.restart_policy.name:
@@ -40,7 +44,10 @@ async def update(ctx: Context, ref: str, body: UpdateRequest) -> list[str]:
                     raise Conflict("Restart policy cannot be updated because AutoRemove is enabled for the container")
                 wanted.restart_policy = copy.copy(body.restart_policy)
             if container.has_process:
-                await ctx.runtime.update(container.id, build_resources(wanted))
+                resources = build_resources(wanted)
+                if wanted.pids_limit == 0:  # lifted: the runtime has to be told, for absence means "as it is"
+                    resources = dataclasses.replace(resources, pids_limit=-1)
+                await ctx.runtime.update(container.id, resources)
         except MooringError as error:
             raise type(error)(f"Cannot update container {container.id}: {error.message}") from error
         record.host = wanted
@@ -67,3 +74,5 @@ def _apply(host: HostConfig, body: UpdateRequest) -> None:
         value: Any = getattr(body, name)
         if value:
             setattr(host, name, value)
+    if body.pids_limit == 0:
+        host.pids_limit = 0

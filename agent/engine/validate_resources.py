@@ -19,7 +19,7 @@ def check_resources(asked: HostConfig | Resources, *, update: bool, info: SysInf
     kernel = info or read_sysinfo()
     warnings: list[str] = []
     _check_memory(asked, kernel, warnings, update)
-    _check_pids(asked, kernel, warnings)
+    _check_pids(asked, kernel, warnings, update)
     _check_cpu(asked, kernel, warnings)
     _check_cpuset(asked, kernel, warnings)
     _check_blkio(asked, kernel, warnings)
@@ -69,14 +69,15 @@ def _check_memory(asked: HostConfig | Resources, kernel: SysInfo, warnings: list
         )
 
 
-def _check_pids(asked: HostConfig | Resources, kernel: SysInfo, warnings: list[str]) -> None:
+def _check_pids(asked: HostConfig | Resources, kernel: SysInfo, warnings: list[str], update: bool) -> None:
     if asked.pids_limit is None:
         return
     if asked.pids_limit and not kernel.pids_limit:
         warnings.append(f"{_KERNEL} PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.")
         asked.pids_limit = None
     elif asked.pids_limit <= 0:
-        asked.pids_limit = None
+        # Of an update this lifts the limit, and 0 is what inspect shows then; of a create it asks for nothing.
+        asked.pids_limit = 0 if update and kernel.pids_limit else None
 
 
 def _check_cpu(asked: HostConfig | Resources, kernel: SysInfo, warnings: list[str]) -> None:

@@ -72,7 +72,7 @@ class Resources:
     cpu_rt_runtime_us: int | None = None
     cpuset_cpus: str | None = None
     cpuset_mems: str | None = None
-    pids_limit: int | None = None
+    pids_limit: int | None = None  # -1 lifts the one that is set
     blkio_weight: int | None = None
     blkio_read_bps: tuple[Throttle, ...] = ()
     blkio_write_bps: tuple[Throttle, ...] = ()

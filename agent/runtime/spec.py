@@ -15,9 +15,10 @@ from typing import Any, Final
 from agent.ports.runtime import Device, ProcessSpec, Resources, SandboxSpec, Throttle
 from wire.errors import Invalid
 
-__all__ = ["DEFAULT_DEVICES", "INIT_PATH", "build_config", "build_process", "build_resources"]
+__all__ = ["DEFAULT_DEVICES", "INIT_PATH", "PIDS_UNLIMITED", "build_config", "build_process", "build_resources"]
 
 Json = dict[str, Any]
+PIDS_UNLIMITED: Final = 1 << 22
 
 INIT_PATH: Final = "/sbin/docker-init"
 """Where a container sees the init of `--init`, as under Docker."""
@@ -165,7 +166,8 @@ def build_resources(resources: Resources, cgroup_version: int, *, swap_accountin
         if values:
             made[name] = values
     if resources.pids_limit:
-        made["pids"] = {"limit": resources.pids_limit}
+        # crun writes -1 as it is, which the kernel refuses; this many is what the kernel can have at most.
+        made["pids"] = {"limit": PIDS_UNLIMITED if resources.pids_limit < 0 else resources.pids_limit}
     return made
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.ports.runtime import Resources
 from tests.fakes.rig import Rig
-from wire.engine.containers import CreateRequest
+from wire.engine.containers import CreateRequest, HostConfig, UpdateRequest
 from wire.engine.execs import ExecCreateRequest
 from wire.engine.shape import decode
 from wire.errors import Conflict, Invalid, NotFound, NotModified
@@ -178,3 +179,19 @@ async def test_list_and_snapshot_plus_events_agree(rig: Rig) -> None:
                 snapshot.pop(actor, None)
     await stream.aclose()  # type: ignore[attr-defined]
     assert snapshot == {two: "created"}
+
+
+async def test_an_update_to_zero_lifts_the_limit_of_processes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one limit that Docker lets go of; the runtime has to be told, and a 0 for the others changes nothing."""
+    told: list[Resources] = []
+
+    async def remember(container_id: str, resources: Resources) -> None:
+        told.append(resources)
+
+    await _create(rig, "web", "sleep", "9", HostConfig={"PidsLimit": 50, "NanoCpus": 500_000_000})
+    await rig.engine.start("web")
+    monkeypatch.setattr(rig.runtime, "update", remember)
+    await rig.engine.update("web", decode(b'{"PidsLimit": 0, "NanoCpus": 0}', UpdateRequest))
+    host: HostConfig = (await rig.engine.inspect("web"))["HostConfig"]
+    assert (host.pids_limit, host.nano_cpus) == (0, 500_000_000)
+    assert (told[0].pids_limit, told[0].nano_cpus) == (-1, 500_000_000)

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from agent.ports.runtime import Device, ProcessSpec, Resources, Rlimit, SandboxSpec, Throttle
-from agent.runtime.spec import INIT_PATH, build_config, build_process, build_resources, parse_device_rule
+from agent.runtime.spec import (
+    INIT_PATH,
+    PIDS_UNLIMITED,
+    build_config,
+    build_process,
+    build_resources,
+    parse_device_rule,
+)
 from wire.errors import Invalid
 
 
@@ -118,7 +125,7 @@ def test_limits() -> None:
         "memory": {"limit": 100, "reservation": 50, "swap": -1, "swappiness": 0, "disableOOMKiller": True},
         "cpu": {"shares": 10, "period": 100_000, "quota": 150_000, "cpus": "0-1"},
         "blockIO": {"weight": 300},
-        "pids": {"limit": -1},
+        "pids": {"limit": PIDS_UNLIMITED},
     }
     assert build_resources(limits, 2)["memory"] == {"limit": 100, "reservation": 50, "swap": -1}
     assert "swap" not in build_resources(limits, 1, swap_accounting=False)["memory"]
