@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from controlplane.fleet.choices import HostState
 from controlplane.fleet.models import Host
@@ -17,6 +17,7 @@ from controlplane.kernel.clock import now, rfc3339
 from controlplane.web_api.shapes.containers import event_dict
 from controlplane.web_api.shapes.hosts import HostRefs
 from controlplane.web_api.shapes.jobs import job_dict
+from controlplane.workloads.models import EngineEvent
 from controlplane.workloads.selectors import container_counts, list_containers, list_events
 
 __all__ = ["overview_dict"]
@@ -24,6 +25,8 @@ __all__ = ["overview_dict"]
 DISK_LOW = 0.85
 FAILED_JOBS_SINCE = timedelta(hours=24)
 ATTENTION_LIMIT = 50
+EVENTS_SHOWN = 40
+"""More than a page shows: what repeats itself is drawn as one line."""
 ANSWERED_CODES = ("not_found", "conflict", "invalid", "forbidden", "unsupported")
 
 
@@ -37,11 +40,22 @@ def overview_dict(organisation_id: uuid.UUID) -> dict[str, Any]:
     return {
         "hosts": {**counts, "total": len(hosts)},
         "containers": container_counts(organisation_id),
-        "attention": _attention(organisation_id, hosts, refs)[:ATTENTION_LIMIT],
+        "attention": _sorted(_attention(organisation_id, hosts, refs))[:ATTENTION_LIMIT],
         "recent_jobs": [job_dict(job, refs) for job in list_jobs(organisation_id)[:8]],
-        "recent_events": [event_dict(event, refs) for event in list_events(organisation_id)[:12]],
+        "recent_events": [event_dict(event, refs) for event in _activity(organisation_id)[:EVENTS_SHOWN]],
         "capacity": _capacity(hosts, refs),
     }
+
+
+def _activity(organisation_id: uuid.UUID) -> QuerySet[EngineEvent]:
+    """Events without those that only follow from another: a container that starts joins its networks."""
+    return list_events(organisation_id).exclude(type="network", action__in=("connect", "disconnect"))
+
+
+def _sorted(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Critical first, then the newest; what has no time comes last."""
+    newest_first = sorted(items, key=lambda item: item["since"] or "", reverse=True)
+    return sorted(newest_first, key=lambda item: item["severity"] != "critical")
 
 
 def _capacity(hosts: list[Host], refs: HostRefs) -> dict[str, int]:
@@ -71,7 +85,7 @@ def _attention(organisation_id: uuid.UUID, hosts: list[Host], refs: HostRefs) ->
         if state is HostState.UNKNOWN:
             detail = "What is shown was true when it was last heard; its containers may well run"
             items.append(
-                _item("host_silent", "critical", f"{host.name} is silent", detail, since, "open_host", host=ref)
+                _item("host_silent", "warning", f"{host.name} is silent", detail, since, "open_host", host=ref)
             )
         elif state is HostState.OFFLINE:
             items.append(_item("host_offline", "warning", f"{host.name} is offline", "Its agent was stopped in order",
@@ -97,6 +111,6 @@ def _attention(organisation_id: uuid.UUID, hosts: list[Host], refs: HostRefs) ->
     recent = failed.filter(finished_at__gt=now() - FAILED_JOBS_SINCE)
     for job in recent[:10]:
         why = str((job.error or {}).get("why", ""))
-        items.append(_item("job_failed", "warning", f"{job.title} failed", why, job.finished_at, "open_job",
+        items.append(_item("job_failed", "critical", f"{job.title} failed", why, job.finished_at, "open_job",
                            host=refs.ref(job.host) if job.host else None, job_id=str(job.uid)))  # fmt: skip
     return items

@@ -8,6 +8,7 @@ import { del } from '@/lib/api/client';
 import { hostsQuery, overviewQuery, sessionQuery } from '@/lib/api/queries';
 import { useHotkeys } from '@/lib/hotkeys';
 import { startEvents } from '@/lib/live/events';
+import { useJobOutcomes } from '@/features/jobs/outcomes';
 import { recordLoad } from '@/features/overview/loadHistory';
 import { useNow } from '@/lib/now';
 import { isSilent } from '@/lib/state';
@@ -49,6 +50,7 @@ export function Shell() {
   const [keys, setKeys] = useState(false);
   const { data: hosts } = useQuery(hostsQuery);
   useEffect(() => startEvents(client), [client]);
+  useJobOutcomes();
   useEffect(() => {
     if (hosts) recordLoad(hosts.rows);
   }, [hosts]);

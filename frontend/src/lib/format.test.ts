@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatAge, formatBytes, formatBytesOf, formatCount, formatDuration, formatPercent, formatRate, secondsSince, splitImage } from './format';
+import { formatAge, formatBytes, formatBytesOf, formatCount, formatDuration, formatPercent, formatRate, secondsSince, shortIds, splitImage } from './format';
 
 describe('formats', () => {
   it.each([
@@ -8,6 +8,11 @@ describe('formats', () => {
     [412 * 1024 ** 2, '412 MiB'],
     [1.71 * 1024 ** 3, '1.71 GiB'],
   ])('bytes %d', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it('shortens whole ids and nothing else', () => {
+    const id = 'b9f49cfdc4cc'.padEnd(64, '0');
+    expect(shortIds(`on endpoint web (${id}): sha256:${id}, ${id.slice(0, 40)}`)).toBe(`on endpoint web (b9f49cfdc4cc): b9f49cfdc4cc, ${id.slice(0, 40)}`);
+  });
 
   it('gives used and whole in the unit of the whole', () => {
     expect(formatBytesOf(40 * 1024 ** 3, 64 * 1024 ** 3)).toBe('40 of 64 GiB');

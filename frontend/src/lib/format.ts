@@ -113,6 +113,9 @@ export function secondsSince(iso: string | null | undefined, now: number): numbe
 
 export const shortId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
 
+/** Docker's sentences carry whole ids; twelve digits are enough to know one. */
+export const shortIds = (text: string): string => text.replace(/\b(?:sha256:)?([0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
+
 /** Splits "registry/repo:tag@digest" where the eye splits it; the tag keeps its colon. */
 export function splitImage(image: string): { repository: string; tag: string } {
   const at = image.indexOf('@');

@@ -7,6 +7,7 @@ export * from './en/common';
 export * from './en/containers';
 export * from './en/hosts';
 export * from './en/jobs';
+export * from './en/objects';
 export * from './en/pages';
 export * from './en/run';
 export * from './en/shell';

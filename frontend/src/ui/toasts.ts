@@ -3,7 +3,8 @@ import { useSyncExternalStore } from 'react';
 
 export interface Toast {
   id: number;
-  tone: 'ok' | 'warn' | 'bad';
+  /** `work`: begun, and not yet known how it ends. */
+  tone: 'ok' | 'work' | 'warn' | 'bad';
   title: string;
   detail?: string;
   link?: { to: string; label: string };
@@ -23,10 +24,12 @@ export function dismissToast(id: number): void {
   publish(toasts.filter((toast) => toast.id !== id));
 }
 
-export function showToast(toast: Omit<Toast, 'id'>): void {
+/** Shows it, and returns the id by which it can be taken away. */
+export function showToast(toast: Omit<Toast, 'id'>): number {
   const id = nextId++;
   publish([...toasts.slice(-3), { ...toast, id }]);
-  if (toast.tone === 'ok') setTimeout(() => dismissToast(id), SHOWN_MS);
+  if (toast.tone === 'ok' || toast.tone === 'work') setTimeout(() => dismissToast(id), SHOWN_MS);
+  return id;
 }
 
 export function useToasts(): readonly Toast[] {

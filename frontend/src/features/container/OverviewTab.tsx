@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { Eye, EyeOff } from 'lucide-react';
 import { Button } from '@mantine/core';
 import { Charts } from '@/features/stats/Charts';
+import { useAct } from '@/features/containers/actions';
 import { publishedPorts } from '@/features/containers/cells';
 import type { ContainerDetail, DockerInspect } from '@/lib/api/types';
 import { formatBytes, formatDuration, formatTime, secondsSince } from '@/lib/format';
@@ -14,6 +15,7 @@ import { Glyph } from '@/ui/Glyph';
 import toolbar from '@/ui/Toolbar.module.css';
 import { ContainerBanner } from './ContainerBanner';
 import classes from './OverviewTab.module.css';
+import { LimitsDialog } from './LimitsDialog';
 import { useContainer } from './useContainer';
 
 const SECRET = /pass|secret|token|key|credential|auth|private/i;
@@ -28,15 +30,17 @@ export function OverviewTab() {
   const container = useContainer();
   const now = useNow();
   const inspect = container.inspect;
+  const act = useAct();
+  const [changing, setChanging] = useState(false);
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard
     <div className={card.scroll} tabIndex={0} role="region" aria-label={words.tabs.overview}>
-      <ContainerBanner container={container} now={now} />
+      <ContainerBanner container={container} now={now} onLimits={() => setChanging(true)} />
       <Charts container={container} />
       <div className={card.columns}>
         <div className={card.stack}>
           <Configuration container={container} now={now} />
-          {inspect && <Limits inspect={inspect} />}
+          {inspect && <Limits inspect={inspect} stale={container.stale} onChange={() => setChanging(true)} />}
         </div>
         <div className={card.stack}>
           <Networks container={container} />
@@ -48,8 +52,15 @@ export function OverviewTab() {
           {inspect && <Health inspect={inspect} now={now} />}
         </div>
       </div>
+      {changing && <LimitsDialog container={container} act={act} onClose={() => setChanging(false)} />}
     </div>
   );
+}
+
+/** "on-failure:5" as Docker's flag has it. */
+function restartText(container: ContainerDetail): string {
+  const most = container.inspect?.HostConfig?.RestartPolicy?.MaximumRetryCount ?? 0;
+  return `${container.restart_policy || 'no'}${most > 0 ? `:${most}` : ''}`;
 }
 
 const argv = (words_: readonly string[] | null | undefined): string => (words_ ?? []).map((word) => (/[\s"'$]/.test(word) ? JSON.stringify(word) : word)).join(' ');
@@ -67,7 +78,7 @@ function Configuration({ container, now }: { container: ContainerDetail; now: nu
     ...(config ? [[f.user, config.User || f.root, config.User ?? ''] as [string, React.ReactNode, string]] : []),
     ...(config?.WorkingDir ? [[f.workdir, <code key="w">{config.WorkingDir}</code>, config.WorkingDir] as [string, React.ReactNode, string]] : []),
     ...(config?.Hostname ? [[f.hostname, <code key="h">{config.Hostname}</code>, config.Hostname] as [string, React.ReactNode, string]] : []),
-    [f.restart, [container.restart_policy || 'no', container.restart_count > 0 ? words.restarts(container.restart_count).toLowerCase() : ''].filter(Boolean).join(', '), ''],
+    [f.restart, [restartText(container), container.restart_count > 0 ? words.restarts(container.restart_count).toLowerCase() : ''].filter(Boolean).join(', '), ''],
     ...(host?.Privileged ? [[f.privileged, <span key="p" className="warn">{f.yes}</span>, ''] as [string, React.ReactNode, string]] : []),
     ...(host?.AutoRemove ? [[f.autoRemove, f.yes, ''] as [string, React.ReactNode, string]] : []),
     [f.created, container.created_at ? formatTime(container.created_at, now) : common.none, container.created_at ?? ''],
@@ -106,11 +117,18 @@ function Property({ label, value, title }: { label: string; value: React.ReactNo
   );
 }
 
-function Limits({ inspect }: { inspect: DockerInspect }) {
+function Limits({ inspect, stale, onChange }: { inspect: DockerInspect; stale: boolean; onChange: () => void }) {
   const host = inspect.HostConfig ?? {};
   const f = words.field;
   return (
-    <Card title={words.card.limits}>
+    <Card
+      title={words.card.limits}
+      right={
+        <button type="button" className="link" disabled={stale} onClick={onChange}>
+          {words.changeLive}
+        </button>
+      }
+    >
       <dl className={card.properties}>
         <Property label={f.cpu} value={host.NanoCpus ? words.cores(host.NanoCpus / 1e9) : f.noLimit} title="" />
         <Property label={f.memory} value={host.Memory ? formatBytes(host.Memory) : f.noLimit} title="" />

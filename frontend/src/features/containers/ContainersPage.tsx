@@ -19,6 +19,7 @@ import { Glyph } from '@/ui/Glyph';
 import { QueryProblem } from '@/ui/Problem';
 import { cx } from '@/ui/cx';
 import toolbar from '@/ui/Toolbar.module.css';
+import { bySilence, silentNote } from '@/features/objects/SilentNote';
 import { ActionDialog, askOrAct, type Asked } from './ActionDialog';
 import { useAct, type ActionName } from './actions';
 import { BulkBar } from './BulkBar';
@@ -28,7 +29,6 @@ import { ContainersEmpty } from './ContainersEmpty';
 import { containerFields } from './fields';
 import { PhoneRow } from './PhoneRow';
 import { useColumnChoice } from './useColumnChoice';
-import { SilentNote } from './SilentNote';
 import { ButtonLink } from '@/ui/links';
 
 export const rowKey = (container: Container): string => `${container.host.id}/${container.id}`;
@@ -52,7 +52,7 @@ const views: { key: string; label: string; test: (container: Container) => boole
 
 /** Trouble first; inside a rank by name; rows of a silent host stay together at the end. */
 function byTrouble(a: Container, b: Container): number {
-  return containerRank(a) - containerRank(b) || (a.stale ? a.host.name.localeCompare(b.host.name) : 0) || a.name.localeCompare(b.name);
+  return bySilence(a, b) || containerRank(a) - containerRank(b) || a.name.localeCompare(b.name);
 }
 
 function parseSort(sort: string | undefined): SortingState {
@@ -91,6 +91,7 @@ export function ContainersPage() {
     () => all.filter((row) => (view?.test(row) ?? true) && (hostFilter.size === 0 || hostFilter.has(row.host.name)) && filter.matches(row, coarse)),
     [all, view, hostFilter, filter, coarse],
   );
+  const note = useMemo(() => silentNote(rows), [rows]);
   const chosen = useMemo(() => all.filter((row) => selected.has(rowKey(row))), [all, selected]);
   const counts = useMemo(() => facets.map((facet) => all.filter(facet.test).length), [all]);
   const viewCounts = useMemo(() => views.map((each) => all.filter(each.test).length), [all]);
@@ -128,7 +129,7 @@ export function ContainersPage() {
         columns={columns}
         rowKey={rowKey}
         rowState={(row) => ({ stale: row.stale, selected: selected.has(rowKey(row)) })}
-        rowNote={(row, previous) => (row.stale && (!previous?.stale || previous.host.id !== row.host.id) ? <SilentNote row={row} rows={rows} host={hosts?.rows.find((host) => host.id === row.host.id)} /> : null)}
+        rowNote={note}
         onOpen={(row) => open(row)}
         rowKeys={{ x: toggle, l: (row) => open(row, '/logs'), t: (row) => open(row, '/terminal'), s: (row) => ask('stop', [row]), r: (row) => ask('restart', [row]) }}
         phoneRow={(row) => <PhoneRow container={row} ask={ask} />}

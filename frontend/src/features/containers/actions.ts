@@ -3,7 +3,8 @@
  * bulk bar all read this registry, so an act without its question cannot appear in one of them.
  */
 import { useQueryClient, type QueryClient } from '@tanstack/react-query';
-import { ApiError, asProblem, post } from '@/lib/api/client';
+import { awaitOutcome } from '@/features/jobs/outcomes';
+import { ApiError, post, sayRefused } from '@/lib/api/client';
 import { containerPath, type Rows } from '@/lib/api/queries';
 import type { Container, ContainerDetail, ContainerState, Job } from '@/lib/api/types';
 import { isSilent } from '@/lib/state';
@@ -63,11 +64,11 @@ export function useAct(): Act {
         try {
           const job = await post<Job>(`${containerPath(target.host.id, target.id)}/actions`, { action, ...parameters });
           jobs.push(job);
+          awaitOutcome(job);
           setPending(client, target, action, job.id);
         } catch (error) {
           setPending(client, target, null);
-          const problem = asProblem(error);
-          showToast({ tone: 'bad', title: words.refused(action, target.name), detail: [problem.message, problem.next].filter(Boolean).join('. ') });
+          showToast({ tone: 'bad', title: words.refused(action, target.name), detail: sayRefused(error) });
           if (!(error instanceof ApiError)) throw error;
         }
       }),

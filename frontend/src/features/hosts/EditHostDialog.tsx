@@ -1,7 +1,7 @@
 import { Button, Modal, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { asProblem, patch } from '@/lib/api/client';
+import { patch, sayRefused } from '@/lib/api/client';
 import type { Host } from '@/lib/api/types';
 import { parsePairs } from '@/lib/pairs';
 import { common, hosts as words } from '@/messages';
@@ -37,7 +37,7 @@ export function EditHostDialog({ host, onClose }: { host: Host; onClose: () => v
         <Textarea label={words.labels} description={words.labelsHint} rows={4} value={labels} onChange={(event) => setLabels(event.currentTarget.value)} spellCheck={false} className="mono" />
         {save.error && (
           <p className="bad" role="alert">
-            {[asProblem(save.error).what, asProblem(save.error).why, asProblem(save.error).next].filter(Boolean).join('. ')}
+            {sayRefused(save.error)}
           </p>
         )}
         <div className={classes.acts}>

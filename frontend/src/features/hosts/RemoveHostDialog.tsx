@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Box, KeyRound } from 'lucide-react';
-import { asProblem, del } from '@/lib/api/client';
+import { del, sayRefused } from '@/lib/api/client';
 import type { Host } from '@/lib/api/types';
 import { hosts as words } from '@/messages';
 import { Confirm } from '@/ui/Confirm';
@@ -27,7 +27,7 @@ export function RemoveHostDialog({ host, onClose }: { host: Host; onClose: () =>
       typed={host.name}
       button={words.removeButton}
       busy={remove.isPending}
-      refused={remove.error ? [asProblem(remove.error).what, asProblem(remove.error).next].filter(Boolean).join('. ') : null}
+      refused={remove.error ? sayRefused(remove.error) : null}
       onConfirm={() => remove.mutate()}
       onClose={onClose}
     />

@@ -1,25 +1,21 @@
 /** Images of all hosts. */
-import { ActionIcon, Button, Menu, Modal, NativeSelect, TextInput } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
-import { Box, Download, Ellipsis, Play, Trash2 } from 'lucide-react';
+import { Button, Menu, NativeSelect, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { Box, Download, Package, Play, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { ImageName } from '@/features/containers/cells';
-import { asProblem, del, post } from '@/lib/api/client';
-import { hostsQuery, imagesQuery } from '@/lib/api/queries';
-import type { Image, Job } from '@/lib/api/types';
+import { createdColumn, hostColumn, menuColumn, PhoneRow } from '@/features/objects/columns';
+import { CreateObject, RemoveObject } from '@/features/objects/dialogs';
+import { ObjectList } from '@/features/objects/ObjectList';
+import list from '@/features/objects/ObjectList.module.css';
+import { imagesQuery } from '@/lib/api/queries';
+import type { Image } from '@/lib/api/types';
 import type { Fields } from '@/lib/filter';
-import { formatAge, formatBytes, secondsSince, shortId } from '@/lib/format';
-import { useNow } from '@/lib/now';
-import { isSilent } from '@/lib/state';
-import { common, images as words } from '@/messages';
-import confirm from '@/ui/Confirm.module.css';
-import { Confirm } from '@/ui/Confirm';
+import { formatBytes, secondsSince, shortId } from '@/lib/format';
+import { images as words, objects } from '@/messages';
 import type { Column } from '@/ui/DataTable';
 import { MenuItemLink } from '@/ui/links';
-import { ObjectList } from '@/ui/ObjectList';
-import list from '@/ui/ObjectList.module.css';
-import { useJobToast } from '@/ui/useJobToast';
 
 export const imageName = (image: Image): string => image.tags[0] ?? image.digests[0] ?? shortId(image.id);
 
@@ -32,11 +28,45 @@ const fields: Fields<Image> = {
   created: { kind: 'age', get: (image, now) => secondsSince(image.created_at, now) },
 };
 
-const key = (image: Image) => `${image.host.id}/${image.id}`;
+const facets = [
+  { term: 'used:0', label: objects.unused, test: (image: Image) => image.containers === 0 },
+  { term: `name:${words.untagged}`, label: words.dangling, test: (image: Image) => image.tags.length === 0 },
+];
 
-function Created({ iso }: { iso: string | null }) {
-  const seconds = secondsSince(iso, useNow());
-  return <span className="muted">{seconds === null ? common.none : formatAge(seconds)}</span>;
+/** The containers that were made from any of its names. */
+const usersOf = (image: Image) => ({ q: `image:${(image.tags.length > 0 ? image.tags : [shortId(image.id)]).map((tag) => tag.replace(/:latest$/, '')).join(',')}`, host: image.host.name });
+
+function Name({ image }: { image: Image }) {
+  if (image.tags.length === 0) {
+    return (
+      <span className="muted">
+        {words.untagged} <code className="phone-only">{shortId(image.id)}</code>
+      </span>
+    );
+  }
+  return (
+    <span className="row" title={image.tags.join('\n')}>
+      <ImageName image={imageName(image)} />
+      {image.tags.length > 1 && <span className="muted small">+{image.tags.length - 1}</span>}
+    </span>
+  );
+}
+
+function MenuItems({ image, onRemove }: { image: Image; onRemove: (image: Image) => void }) {
+  return (
+    <>
+      <MenuItemLink to="/run" search={{ image: imageName(image), host: image.host.id }} disabled={image.stale} leftSection={<Play aria-hidden />}>
+        {words.run}
+      </MenuItemLink>
+      <MenuItemLink to="/containers" search={usersOf(image)} leftSection={<Box aria-hidden />} rightSection={image.containers}>
+        {words.showUsers}
+      </MenuItemLink>
+      <Menu.Divider />
+      <Menu.Item leftSection={<Trash2 aria-hidden />} data-danger disabled={image.stale} onClick={() => onRemove(image)}>
+        {words.remove}
+      </Menu.Item>
+    </>
+  );
 }
 
 export function ImagesPage() {
@@ -47,26 +77,26 @@ export function ImagesPage() {
   const [pulling, setPulling] = useState(false);
   const columns = useMemo<Column<Image>[]>(
     () => [
+      { id: 'name', header: words.column.name, accessorFn: imageName, cell: ({ row }) => <Name image={row.original} /> },
+      { id: 'id', header: objects.column.id, accessorFn: (image) => image.id, meta: { width: 130 }, cell: ({ row }) => <code>{shortId(row.original.id)}</code> },
+      hostColumn(),
+      { id: 'size', header: words.column.size, accessorFn: (image) => image.size_bytes, meta: { width: 110, align: 'right' }, cell: ({ row }) => formatBytes(row.original.size_bytes) },
       {
-        id: 'name',
-        header: words.column.name,
-        accessorFn: imageName,
+        id: 'used',
+        header: objects.column.used,
+        accessorFn: (image) => image.containers,
+        meta: { width: 140, align: 'right' },
         cell: ({ row: { original: image } }) =>
-          image.tags.length > 0 ? (
-            <span className="row">
-              <ImageName image={imageName(image)} />
-              {image.tags.length > 1 && <span className="muted small" title={image.tags.join(', ')}>{`+${image.tags.length - 1}`}</span>}
-            </span>
+          image.containers === 0 ? (
+            <span className="muted">{objects.notUsed}</span>
           ) : (
-            <span className="muted">{words.untagged}</span>
+            <Link to="/containers" search={usersOf(image)} className={list.host}>
+              {objects.usedBy(image.containers)}
+            </Link>
           ),
       },
-      { id: 'id', header: words.column.id, accessorFn: (image) => image.id, meta: { width: 130 }, cell: ({ row }) => <code>{shortId(row.original.id)}</code> },
-      { id: 'host', header: words.column.host, accessorFn: (image) => image.host.name, meta: { width: 150 }, cell: ({ row }) => row.original.host.name },
-      { id: 'size', header: words.column.size, accessorFn: (image) => image.size_bytes, meta: { width: 110, align: 'right' }, cell: ({ row }) => formatBytes(row.original.size_bytes) },
-      { id: 'used', header: words.column.used, accessorFn: (image) => image.containers, meta: { width: 140, align: 'right' }, cell: ({ row }) => <span className={row.original.containers === 0 ? 'muted' : undefined}>{words.usedBy(row.original.containers)}</span> },
-      { id: 'created', header: words.column.created, accessorFn: (image) => -Date.parse(image.created_at ?? ''), meta: { width: 96, align: 'right' }, cell: ({ row }) => <Created iso={row.original.created_at} /> },
-      { id: 'actions', enableSorting: false, meta: { width: 50 }, header: () => <span className={list.hidden}>{words.column.actions}</span>, cell: ({ row }) => <ImageMenu image={row.original} onRemove={setRemoving} /> },
+      createdColumn(),
+      menuColumn(imageName, (image) => <MenuItems image={image} onRemove={setRemoving} />),
     ],
     [],
   );
@@ -80,10 +110,10 @@ export function ImagesPage() {
       query={query}
       fields={fields}
       columns={columns}
-      rowKey={key}
+      rowKey={(image) => `${image.host.id}/${image.id}`}
       q={search.q}
       onQ={(q) => void navigate({ search: { q }, replace: true })}
-      facets={[{ term: 'used:0', label: words.unused, test: (image) => image.containers === 0 }]}
+      facets={facets}
       emptyTitle={words.emptyTitle}
       emptyText={words.emptyText}
       actions={
@@ -92,12 +122,7 @@ export function ImagesPage() {
         </Button>
       }
       phoneRow={(image) => (
-        <div className={list.phone}>
-          <span className={list.phoneTitle}>{imageName(image)}</span>
-          <span className="num">{formatBytes(image.size_bytes)}</span>
-          <span className="muted small">{image.host.name}</span>
-          <span className="muted small">{words.usedBy(image.containers)}</span>
-        </div>
+        <PhoneRow title={<Name image={image} />} right={formatBytes(image.size_bytes)} below={image.host.name} belowRight={objects.usedBy(image.containers)} name={imageName(image)} menu={<MenuItems image={image} onRemove={setRemoving} />} />
       )}
     >
       {removing && <RemoveImage image={removing} onClose={() => setRemoving(null)} />}
@@ -106,92 +131,43 @@ export function ImagesPage() {
   );
 }
 
-function ImageMenu({ image, onRemove }: { image: Image; onRemove: (image: Image) => void }) {
-  return (
-    <Menu>
-      <Menu.Target>
-        <ActionIcon aria-label={common.moreActions(imageName(image))}>
-          <Ellipsis aria-hidden />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <MenuItemLink to="/run" search={{ image: imageName(image), host: image.host.id }} leftSection={<Play aria-hidden />}>
-          {words.run}
-        </MenuItemLink>
-        <MenuItemLink to="/containers" search={{ q: `image:${imageName(image)}` }} leftSection={<Box aria-hidden />} rightSection={image.containers}>
-          {words.column.used}
-        </MenuItemLink>
-        <Menu.Divider />
-        <Menu.Item leftSection={<Trash2 aria-hidden />} data-danger disabled={image.stale} onClick={() => onRemove(image)}>
-          {words.remove}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
-
+/** Docker removes a name, and the image with its last one; what is chosen here says which of the two will happen. */
 function RemoveImage({ image, onClose }: { image: Image; onClose: () => void }) {
-  const say = useJobToast();
-  const name = imageName(image);
-  const remove = useMutation({
-    mutationFn: () => del<Job | null>(`/hosts/${image.host.id}/images/${encodeURIComponent(image.tags[0] ?? image.id)}`),
-    onSuccess: (job) => {
-      say(words.removing(name), job);
-      onClose();
-    },
-  });
+  const size = formatBytes(image.size_bytes);
+  const several = image.tags.length > 1;
+  const [chosen, setChosen] = useState(image.tags[0] ?? image.id);
+  const onlyName = several && chosen !== image.id;
+  const name = chosen === image.id ? imageName(image) : chosen;
+  const text = onlyName ? words.removeTag(image.host.name, image.tags.length - 1) : [words.removeText(image.host.name), image.containers > 0 ? words.removeUsed(image.containers) : ''].filter(Boolean).join(' ');
   return (
-    <Confirm
+    <RemoveObject
       title={words.removeTitle(name)}
-      text={[words.removeText(image.host.name), image.containers ? words.removeUsed(image.containers) : ''].filter(Boolean).join(' ')}
-      lost={image.tags.slice(0, 1).map((tag) => ({ key: tag, text: tag, right: formatBytes(image.size_bytes) }))}
-      button={words.removeButton(formatBytes(image.size_bytes))}
-      busy={remove.isPending}
-      refused={remove.error ? [asProblem(remove.error).message, asProblem(remove.error).next].filter(Boolean).join('. ') : null}
-      onConfirm={() => remove.mutate()}
+      text={text}
+      lost={onlyName ? [] : (image.tags.length > 0 ? image.tags : [shortId(image.id)]).map((tag, index) => ({ key: tag, icon: <Package aria-hidden />, text: tag, right: index === 0 ? size : '' }))}
+      button={onlyName ? words.removeTagButton : words.removeButton(size)}
+      path={`/hosts/${image.host.id}/images/${encodeURIComponent(chosen)}`}
+      query={several && !onlyName ? { force: true } : {}}
+      started={words.removing(name)}
       onClose={onClose}
-    />
+    >
+      {several && (
+        <NativeSelect
+          label={words.removeWhat}
+          value={chosen}
+          onChange={(event) => setChosen(event.currentTarget.value)}
+          // Several names at once are taken away by force, which Docker would also use against stopped containers.
+          data={[...image.tags.map((tag) => ({ value: tag, label: words.removeOne(tag) })), { value: image.id, label: words.removeAll(image.tags.length, size), disabled: image.containers > 0 }]}
+        />
+      )}
+    </RemoveObject>
   );
 }
 
 function PullImage({ onClose }: { onClose: () => void }) {
-  const say = useJobToast();
-  const { data: hosts } = useQuery(hostsQuery);
-  const usable = hosts?.rows.filter((host) => !isSilent(host) && host.state !== 'pending') ?? [];
   const [image, setImage] = useState('');
-  const [chosen, setChosen] = useState('');
-  const host = chosen || (usable[0]?.id ?? '');
-  const pull = useMutation({
-    mutationFn: () => post<Job>('/images/pull', { host, image: image.trim() }),
-    onSuccess: (job) => {
-      say(words.pulling(image.trim(), usable.find((each) => each.id === host)?.name ?? ''), job);
-      onClose();
-    },
-  });
   return (
-    <Modal opened onClose={onClose} title={words.pullTitle}>
-      <form
-        style={{ display: 'grid', gap: 12 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          pull.mutate();
-        }}
-      >
-        <p className="second">{words.pullText}</p>
-        <TextInput label={words.reference} placeholder="nginx:1.27-alpine" value={image} onChange={(event) => setImage(event.currentTarget.value)} autoComplete="off" spellCheck={false} data-autofocus />
-        <NativeSelect label={words.host} value={host} onChange={(event) => setChosen(event.currentTarget.value)} data={usable.map((each) => ({ value: each.id, label: each.name }))} />
-        {pull.error && (
-          <p className="bad" role="alert">
-            {[asProblem(pull.error).message, asProblem(pull.error).next].filter(Boolean).join('. ')}
-          </p>
-        )}
-        <div className={confirm.acts}>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button type="submit" variant="filled" disabled={image.trim() === '' || host === '' || pull.isPending}>
-            {words.pullButton}
-          </Button>
-        </div>
-      </form>
-    </Modal>
+    <CreateObject title={words.pullTitle} text={words.pullText} button={words.pullButton} ready={image.trim() !== ''} path="/images/pull" body={(host) => ({ host, image: image.trim() })} started={(host) => words.pulling(image.trim(), host)} onClose={onClose}>
+      <TextInput label={words.reference} placeholder="nginx:1.27-alpine" value={image} onChange={(event) => setImage(event.currentTarget.value)} autoComplete="off" spellCheck={false} data-autofocus />
+    </CreateObject>
   );
 }

@@ -7,7 +7,7 @@ import { ArrowDown } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ClipboardEvent, type KeyboardEvent, type PointerEvent, type TouchEvent, type WheelEvent } from 'react';
 import { useHotkeys } from '@/lib/hotkeys';
 import { rowHeights } from '@/theme/tokens';
-import { logs as words } from '@/messages';
+import { container, logs as words } from '@/messages';
 import { Empty } from '@/ui/Empty';
 import { Glyph } from '@/ui/Glyph';
 import { LogRow } from './LogRow';
@@ -24,6 +24,8 @@ const FIXED = { wide: 3 + 16 + 10, time: 110, level: 62, phone: 3 + 12 + 9 };
 const TIME_COLUMNS = 9;
 
 interface Props {
+  /** The container's host when it does not answer: then nothing can be read, and that is why. */
+  silentHost: string | null;
   logs: Logs;
   search: Search;
   time: TimeStyle;
@@ -43,7 +45,7 @@ function copyLines(event: ClipboardEvent): void {
   event.preventDefault();
 }
 
-export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
+export function LogView({ silentHost, logs, search, time, wrap, phone, onShowAll }: Props) {
   const { tick, send } = logs;
   const scroller = useRef<HTMLDivElement>(null);
   const ruler = useRef<HTMLSpanElement>(null);
@@ -197,8 +199,8 @@ export function LogView({ logs, search, time, wrap, phone, onShowAll }: Props) {
             </Empty>
           ) : (
             tick.state !== 'refused' && (
-              <Empty title={tick.state === 'open' ? words.emptyTitle : words.waiting}>
-                <p>{words.emptyText}</p>
+              <Empty title={silentHost !== null ? container.silentTitle(silentHost) : tick.state === 'open' ? words.emptyTitle : words.waiting}>
+                <p>{silentHost !== null ? words.silentText : tick.state === 'open' ? words.emptyText : words.waitingText}</p>
               </Empty>
             )
           ))}

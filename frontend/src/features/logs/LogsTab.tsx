@@ -166,7 +166,7 @@ export function LogsTab() {
         </span>
       </div>
       {tick?.volume && <VolumeBars volume={tick.volume} onSeek={(at) => send({ type: 'seek-time', at })} />}
-      <LogView logs={logs} search={search} time={time} wrap={phone || wrap === 'on'} phone={phone} onShowAll={showAll} />
+      <LogView silentHost={container.stale ? container.host.name : null} logs={logs} search={search} time={time} wrap={phone || wrap === 'on'} phone={phone} onShowAll={showAll} />
     </>
   );
 }

@@ -1,21 +1,19 @@
 /** Networks of all hosts. */
-import { ActionIcon, Menu } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { Button, Menu, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { Ellipsis, Network as NetworkIcon, Trash2 } from 'lucide-react';
+import { Box, Network as NetworkIcon, Plus, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import { UsedBy } from '@/features/volumes/VolumesPage';
-import { asProblem, del } from '@/lib/api/client';
+import { createdColumn, hostColumn, menuColumn, PhoneRow, usedByColumn } from '@/features/objects/columns';
+import { CreateObject, RemoveObject } from '@/features/objects/dialogs';
+import { ObjectList } from '@/features/objects/ObjectList';
+import list from '@/features/objects/ObjectList.module.css';
 import { networksQuery } from '@/lib/api/queries';
-import type { Job, Network } from '@/lib/api/types';
+import type { Network } from '@/lib/api/types';
 import type { Fields } from '@/lib/filter';
-import { shortId } from '@/lib/format';
-import { common, networks as words } from '@/messages';
-import { Confirm } from '@/ui/Confirm';
+import { secondsSince, shortId } from '@/lib/format';
+import { common, networks as words, objects } from '@/messages';
 import type { Column } from '@/ui/DataTable';
-import { ObjectList } from '@/ui/ObjectList';
-import list from '@/ui/ObjectList.module.css';
-import { useJobToast } from '@/ui/useJobToast';
 
 const BUILT_IN = new Set(['bridge', 'host', 'none']);
 
@@ -24,16 +22,30 @@ const fields: Fields<Network> = {
   host: { kind: 'text', get: (network) => network.host.name },
   driver: { kind: 'text', get: (network) => network.driver },
   subnet: { kind: 'text', get: (network) => network.subnets },
+  label: { kind: 'text', get: (network) => Object.entries(network.labels).map(([key, value]) => `${key}=${value}`) },
   by: { kind: 'text', get: (network) => network.used_by },
   id: { kind: 'text', get: (network) => network.id },
   containers: { kind: 'number', get: (network) => network.used_by.length },
+  created: { kind: 'age', get: (network, now) => secondsSince(network.created_at, now) },
 };
+
+const facets = [{ term: '-name:bridge,host,none', label: words.own, test: (network: Network) => !BUILT_IN.has(network.name) }];
+
+function RemoveItem({ network, onRemove }: { network: Network; onRemove: (network: Network) => void }) {
+  const builtIn = BUILT_IN.has(network.name);
+  return (
+    <Menu.Item leftSection={<Trash2 aria-hidden />} data-danger disabled={network.stale || builtIn} title={builtIn ? words.builtIn : undefined} onClick={() => onRemove(network)}>
+      {words.remove}
+    </Menu.Item>
+  );
+}
 
 export function NetworksPage() {
   const search = useSearch({ from: '/shell/networks' });
   const navigate = useNavigate({ from: '/networks' });
   const query = useQuery(networksQuery);
   const [removing, setRemoving] = useState<Network | null>(null);
+  const [creating, setCreating] = useState(false);
   const columns = useMemo<Column<Network>[]>(
     () => [
       {
@@ -42,36 +54,23 @@ export function NetworksPage() {
         accessorFn: (network) => network.name,
         cell: ({ row: { original: network } }) => (
           <span className="row">
-            <span className={list.name}>{network.name}</span>
+            <span className={list.name} title={network.name}>
+              {network.name}
+            </span>
             {network.internal && <span className="muted small">{words.internal}</span>}
           </span>
         ),
       },
-      { id: 'driver', header: words.column.driver, accessorFn: (network) => network.driver, meta: { width: 100 }, cell: ({ row }) => <span className="second">{row.original.driver}</span> },
-      { id: 'host', header: words.column.host, accessorFn: (network) => network.host.name, meta: { width: 150 }, cell: ({ row }) => row.original.host.name },
-      { id: 'subnet', header: words.column.subnet, accessorFn: (network) => network.subnets[0] ?? '', meta: { width: 190 }, cell: ({ row }) => (row.original.subnets.length > 0 ? <code>{row.original.subnets.join(', ')}</code> : <span className="muted">{common.none}</span>) },
-      { id: 'containers', header: words.column.containers, accessorFn: (network) => network.used_by.length, meta: { width: 240 }, cell: ({ row }) => <UsedBy names={row.original.used_by} host={row.original.host.name} /> },
-      { id: 'id', header: words.column.id, accessorFn: (network) => network.id, meta: { width: 130 }, cell: ({ row }) => <code>{shortId(row.original.id)}</code> },
-      {
-        id: 'actions',
-        enableSorting: false,
-        meta: { width: 50 },
-        header: () => <span className={list.hidden}>{words.column.actions}</span>,
-        cell: ({ row: { original: network } }) => (
-          <Menu>
-            <Menu.Target>
-              <ActionIcon aria-label={common.moreActions(network.name)}>
-                <Ellipsis aria-hidden />
-              </ActionIcon>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <Menu.Item leftSection={<Trash2 aria-hidden />} data-danger disabled={network.stale || BUILT_IN.has(network.name)} title={BUILT_IN.has(network.name) ? words.builtIn : undefined} onClick={() => setRemoving(network)}>
-                {words.remove}
-              </Menu.Item>
-            </Menu.Dropdown>
-          </Menu>
-        ),
-      },
+      hostColumn(),
+      { id: 'driver', header: words.column.driver, accessorFn: (network) => network.driver, meta: { width: 80 }, cell: ({ row }) => <span className="second">{row.original.driver}</span> },
+      { id: 'subnet', header: words.column.subnet, accessorFn: (network) => network.subnets[0] ?? '', meta: { width: 170 }, cell: ({ row }) => (row.original.subnets.length > 0 ? <code title={row.original.subnets.join(', ')}>{row.original.subnets.join(', ')}</code> : <span className="muted">{common.none}</span>) },
+      usedByColumn(words.column.containers, 220),
+      { id: 'id', header: objects.column.id, accessorFn: (network) => network.id, meta: { width: 130 }, cell: ({ row }) => <code>{shortId(row.original.id)}</code> },
+      createdColumn(),
+      menuColumn(
+        (network) => network.name,
+        (network) => <RemoveItem network={network} onRemove={setRemoving} />,
+      ),
     ],
     [],
   );
@@ -88,41 +87,56 @@ export function NetworksPage() {
       rowKey={(network) => `${network.host.id}/${network.id}`}
       q={search.q}
       onQ={(q) => void navigate({ search: { q }, replace: true })}
+      facets={facets}
       emptyTitle={words.emptyTitle}
       emptyText={words.emptyText}
-      phoneRow={(network) => (
-        <div className={list.phone}>
-          <span className={list.phoneTitle}>{network.name}</span>
-          <span className="muted">{network.driver}</span>
-          <span className="muted small">{network.host.name}</span>
-          <span className="muted small mono">{network.subnets[0] ?? ''}</span>
-        </div>
-      )}
+      actions={
+        <Button variant="filled" leftSection={<Plus aria-hidden />} onClick={() => setCreating(true)}>
+          {words.create}
+        </Button>
+      }
+      phoneRow={(network) => <PhoneRow title={network.name} right={<span className="muted">{network.driver}</span>} below={network.host.name} belowRight={<span className="mono">{network.subnets[0] ?? ''}</span>} name={network.name} menu={<RemoveItem network={network} onRemove={setRemoving} />} />}
     >
-      {removing && <RemoveNetwork network={removing} onClose={() => setRemoving(null)} />}
+      {removing && (
+        <RemoveObject
+          title={words.removeTitle(removing.name)}
+          text={words.removeText(removing.host.name)}
+          lost={[{ key: removing.id, icon: <NetworkIcon aria-hidden />, text: removing.name, right: removing.subnets[0] ?? removing.driver }, ...removing.used_by.map((name) => ({ key: name, icon: <Box aria-hidden />, text: name, right: words.removeUsed }))]}
+          button={words.removeButton}
+          path={`/hosts/${removing.host.id}/networks/${encodeURIComponent(removing.id)}`}
+          started={words.removing(removing.name)}
+          onClose={() => setRemoving(null)}
+        />
+      )}
+      {creating && <CreateNetwork onClose={() => setCreating(false)} />}
     </ObjectList>
   );
 }
 
-function RemoveNetwork({ network, onClose }: { network: Network; onClose: () => void }) {
-  const say = useJobToast();
-  const remove = useMutation({
-    mutationFn: () => del<Job | null>(`/hosts/${network.host.id}/networks/${encodeURIComponent(network.id)}`),
-    onSuccess: (job) => {
-      say(words.removing(network.name), job);
-      onClose();
-    },
-  });
+/** Near enough to catch a slip; the host has the last word. */
+const SUBNET = /^[0-9a-fA-F.:]+\/\d{1,3}$/;
+
+function CreateNetwork({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState('');
+  const [subnet, setSubnet] = useState('');
+  const [internal, setInternal] = useState(false);
+  const badSubnet = subnet.trim() !== '' && !SUBNET.test(subnet.trim());
   return (
-    <Confirm
-      title={words.removeTitle(network.name)}
-      text={words.removeText(network.host.name)}
-      lost={[{ key: network.id, icon: <NetworkIcon aria-hidden />, text: network.name, right: network.subnets[0] ?? network.driver }]}
-      button={words.removeButton}
-      busy={remove.isPending}
-      refused={remove.error ? [asProblem(remove.error).message, asProblem(remove.error).next].filter(Boolean).join('. ') : null}
-      onConfirm={() => remove.mutate()}
+    <CreateObject
+      title={words.createTitle}
+      text={words.createText}
+      button={words.createButton}
+      ready={name.trim() !== '' && !badSubnet}
+      path="/networks"
+      body={(host) => ({ host, name: name.trim(), internal, ...(subnet.trim() ? { subnet: subnet.trim() } : {}) })}
+      started={(host) => words.creating(name.trim(), host)}
       onClose={onClose}
-    />
+    >
+      <TextInput label={words.column.name} value={name} onChange={(event) => setName(event.currentTarget.value)} autoComplete="off" spellCheck={false} data-autofocus />
+      <TextInput label={words.subnetLabel} description={words.subnetHint} placeholder="10.20.0.0/24" value={subnet} onChange={(event) => setSubnet(event.currentTarget.value)} error={badSubnet ? words.badSubnet : null} autoComplete="off" spellCheck={false} />
+      <label className="row">
+        <input type="checkbox" className="checkbox" checked={internal} onChange={(event) => setInternal(event.target.checked)} /> {words.internalLabel}
+      </label>
+    </CreateObject>
   );
 }

@@ -2,13 +2,13 @@
 import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Box, Circle, Package, Plus, Power, Server, SquareTerminal, Zap, type LucideIcon } from 'lucide-react';
+import { Box, Circle, HardDrive, Network, Package, Plus, Power, SquareTerminal, Zap, type LucideIcon } from 'lucide-react';
 import { useState } from 'react';
 import { Page } from '@/app/Page';
 import { useAct, type ActionName } from '@/features/containers/actions';
 import { containersQuery, hostsQuery, overviewQuery } from '@/lib/api/queries';
 import type { Attention, Container, FleetEvent, Host, Overview } from '@/lib/api/types';
-import { formatAge, formatBytesOf, formatPercent, secondsSince, shortId } from '@/lib/format';
+import { formatAge, formatBytesOf, formatPercent, formatTime, secondsSince, shortId, shortIds } from '@/lib/format';
 import { useNow } from '@/lib/now';
 import { jobIsOpen, jobLook, jobPercent, whenOf, type GlyphName } from '@/lib/state';
 import { common, containers as containerWords, hosts as hostWords, overview as words } from '@/messages';
@@ -56,7 +56,7 @@ function Loaded({ overview, hosts, now }: { overview: Overview; hosts: readonly 
   const cpu = hosts.reduce((sum, host) => sum + (host.state === 'online' || host.state === 'degraded' ? ((host.cpu_percent ?? 0) / 100) * (host.cpus ?? 0) : 0), 0);
   return (
     <>
-      <AttentionList overview={overview} now={now} />
+      <AttentionList overview={overview} hosts={hosts} now={now} />
       <div className={classes.section}>
         <h2>{words.hosts}</h2>
         {capacity.cpus > 0 && <span>{words.capacityCpu(formatPercent((100 * cpu) / capacity.cpus), capacity.cpus)}</span>}
@@ -116,10 +116,10 @@ function FirstSteps({ overview }: { overview: Overview }) {
 
 const kindGlyph: Record<string, GlyphName> = { host_silent: 'unknown', host_offline: 'bad', container_restarting: 'loop', container_unhealthy: 'bad', job_failed: 'bad' };
 
-function AttentionList({ overview, now }: { overview: Overview; now: number }) {
+function AttentionList({ overview, hosts, now }: { overview: Overview; hosts: readonly Host[]; now: number }) {
   const [all, setAll] = useState(false);
   const { attention } = overview;
-  const failing = attention.filter((item) => item.severity === 'critical' && item.kind !== 'host_silent').length;
+  const failing = attention.filter((item) => item.severity === 'critical').length;
   const check = attention.length - failing;
   const shown = all ? attention : attention.slice(0, ATTENTION_SHOWN);
   if (attention.length === 0) {
@@ -154,7 +154,7 @@ function AttentionList({ overview, now }: { overview: Overview; now: number }) {
       </div>
       <section className={card.card} aria-label={words.attention}>
         {shown.map((item) => (
-          <AttentionRow key={`${item.kind}-${item.host?.id ?? ''}-${item.container_id ?? item.job_id ?? item.title}`} item={item} now={now} />
+          <AttentionRow key={`${item.kind}-${item.host?.id ?? ''}-${item.container_id ?? item.job_id ?? item.title}`} item={item} hosts={hosts} now={now} />
         ))}
         {attention.length > shown.length && (
           <button type="button" className={`${classes.more ?? ''} link`} onClick={() => setAll(true)}>
@@ -177,7 +177,7 @@ function splitTitle(item: Attention): { what: string; rest: string } {
 /** The act that usually mends it, if there is one that is safe to offer here. */
 const remedy: Record<string, ActionName> = { container_unhealthy: 'restart', container_restarting: 'stop' };
 
-function AttentionRow({ item, now }: { item: Attention; now: number }) {
+function AttentionRow({ item, hosts, now }: { item: Attention; hosts: readonly Host[]; now: number }) {
   const act = useAct();
   const { data: containers } = useQuery(containersQuery);
   const glyph = kindGlyph[item.kind] ?? 'warn';
@@ -185,8 +185,9 @@ function AttentionRow({ item, now }: { item: Attention; now: number }) {
   const { what, rest } = splitTitle(item);
   const target: Container | undefined = containers?.rows.find((row) => row.id === item.container_id && row.host.id === item.host?.id);
   const action = remedy[item.kind];
-  const tone = item.severity === 'critical' && item.kind !== 'host_silent' ? 'bad' : 'warn';
-  const reason = [rest, item.detail].filter(Boolean).join('. ');
+  const tone = item.severity === 'critical' ? 'bad' : 'warn';
+  const silent = item.kind === 'host_silent' ? hosts.find((host) => host.id === item.host?.id) : undefined;
+  const reason = silent ? words.noContact(formatTime(silent.last_seen_at ?? silent.since, now, false), silent.containers_total) : shortIds([rest, item.detail].filter(Boolean).join('. '));
   const containerLink = item.container_id && item.host ? { host: item.host.id, id: shortId(item.container_id) } : null;
   return (
     <div className={classes.attention}>
@@ -262,10 +263,10 @@ function RecentJobs({ overview, now }: { overview: Overview; now: number }) {
           return (
             <div key={job.id} className={classes.line}>
               <Glyph name={look.glyph} tone={look.tone} />
-              <Link to="/jobs" search={{ job: job.id }} className="ellipsis">
+              <Link to="/jobs" search={{ job: job.id }} className={`${classes.jobTitle ?? ''} ellipsis`} title={job.title}>
                 {job.title}
               </Link>
-              <span className="muted ellipsis">{job.error?.why || job.host?.name}</span>
+              <span className="muted ellipsis">{shortIds(job.error?.why ?? '') || job.host?.name}</span>
               {open && value !== null && (
                 <span className={classes.progress}>
                   <ProgressLine percent={value} />
@@ -280,13 +281,27 @@ function RecentJobs({ overview, now }: { overview: Overview; now: number }) {
   );
 }
 
-const eventIcons: Record<string, LucideIcon> = { container: Box, image: Package, network: Server, volume: Server };
+const eventIcons: Record<string, LucideIcon> = { container: Box, image: Package, network: Network, volume: HardDrive };
 
 function iconOf(event: FleetEvent): LucideIcon {
   if (event.action.startsWith('exec')) return SquareTerminal;
   if (event.action === 'die' || event.action === 'kill' || event.action === 'oom') return Zap;
   if (event.action === 'start' || event.action === 'stop') return Power;
   return eventIcons[event.type] ?? Circle;
+}
+
+const ACTIVITY_SHOWN = 6;
+
+/** What happens again and again to one object is one line with a count, at the time of the latest. */
+export function withoutRepeats(events: readonly FleetEvent[]): { event: FleetEvent; times: number }[] {
+  const seen = new Map<string, { event: FleetEvent; times: number }>();
+  for (const event of events) {
+    const key = [event.host.id, event.type, event.id, event.action].join(' ');
+    const before = seen.get(key);
+    if (before) before.times += 1;
+    else seen.set(key, { event, times: 1 });
+  }
+  return [...seen.values()];
 }
 
 function Activity({ events, now }: { events: readonly FleetEvent[]; now: number }) {
@@ -300,7 +315,7 @@ function Activity({ events, now }: { events: readonly FleetEvent[]; now: number 
       </div>
       <section className={card.card} aria-label={words.activity}>
         {events.length === 0 && <p className={classes.nothing}>{words.noActivity}</p>}
-        {events.slice(0, 6).map((event, index) => {
+        {withoutRepeats(events).slice(0, ACTIVITY_SHOWN).map(({ event, times }, index) => {
           const Icon = iconOf(event);
           const seconds = secondsSince(event.at, now);
           return (
@@ -317,6 +332,7 @@ function Activity({ events, now }: { events: readonly FleetEvent[]; now: number 
                 {event.action}
                 {event.exit_code && event.exit_code !== '0' ? ` (${event.exit_code})` : ''}
               </span>
+              {times > 1 && <span className="muted num">{words.times(times)}</span>}
               <span className="muted ellipsis">{event.host.name}</span>
               <span className={classes.ago}>{seconds === null ? '' : common.ago(formatAge(seconds))}</span>
             </div>

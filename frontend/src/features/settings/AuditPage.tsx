@@ -10,8 +10,8 @@ import { useNow } from '@/lib/now';
 import { audit as words, common } from '@/messages';
 import type { Column } from '@/ui/DataTable';
 import { Glyph } from '@/ui/Glyph';
-import { ObjectList } from '@/ui/ObjectList';
-import list from '@/ui/ObjectList.module.css';
+import { ObjectList } from '@/features/objects/ObjectList';
+import list from '@/features/objects/ObjectList.module.css';
 
 const objectOf = (entry: AuditEntry): string => entry.target.name || entry.target.id || entry.host_name;
 const resultOf = (entry: AuditEntry): string => (entry.decision === 'denied' ? 'denied' : (entry.result ?? entry.decision));

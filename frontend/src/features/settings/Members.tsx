@@ -2,7 +2,7 @@ import { Button, Modal, NativeSelect, PasswordInput, TextInput } from '@mantine/
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
-import { asProblem, del, post } from '@/lib/api/client';
+import { del, post, sayRefused } from '@/lib/api/client';
 import { sessionQuery, usersQuery } from '@/lib/api/queries';
 import type { Role, User } from '@/lib/api/types';
 import { formatAge, secondsSince } from '@/lib/format';
@@ -110,7 +110,7 @@ function AddMember({ onClose }: { onClose: () => void }) {
         />
         {create.error && (
           <p className="bad" role="alert">
-            {[asProblem(create.error).what, asProblem(create.error).why, asProblem(create.error).next].filter(Boolean).join('. ')}
+            {sayRefused(create.error)}
           </p>
         )}
         <div className={confirm.acts}>
@@ -133,5 +133,5 @@ function RemoveMember({ user, onClose }: { user: User; onClose: () => void }) {
       onClose();
     },
   });
-  return <Confirm title={words.removeTitle(user.username)} text={words.removeText} typed={user.username} button={words.removeButton} busy={remove.isPending} refused={remove.error ? asProblem(remove.error).what : null} onConfirm={() => remove.mutate()} onClose={onClose} />;
+  return <Confirm title={words.removeTitle(user.username)} text={words.removeText} typed={user.username} button={words.removeButton} busy={remove.isPending} refused={remove.error ? sayRefused(remove.error) : null} onConfirm={() => remove.mutate()} onClose={onClose} />;
 }

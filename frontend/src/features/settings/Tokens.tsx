@@ -2,7 +2,7 @@ import { Button, Modal, NativeSelect, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { useState } from 'react';
-import { asProblem, del, post } from '@/lib/api/client';
+import { del, post, sayRefused } from '@/lib/api/client';
 import { tokensQuery } from '@/lib/api/queries';
 import type { ApiToken, NewApiToken } from '@/lib/api/types';
 import { formatAge, formatTime, secondsSince } from '@/lib/format';
@@ -122,7 +122,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
         <NativeSelect label={words.expires} value={expiry} onChange={(event) => setExpiry(event.currentTarget.value as Expiry)} data={(Object.keys(words.expiry) as Expiry[]).map((value) => ({ value, label: words.expiry[value] }))} />
         {create.error && (
           <p className="bad" role="alert">
-            {[asProblem(create.error).what, asProblem(create.error).why, asProblem(create.error).next].filter(Boolean).join('. ')}
+            {sayRefused(create.error)}
           </p>
         )}
         <div className={confirm.acts}>
@@ -145,5 +145,5 @@ function Revoke({ token, onClose }: { token: ApiToken; onClose: () => void }) {
       onClose();
     },
   });
-  return <Confirm title={words.revokeTitle(token.name)} text={words.revokeText} button={words.revokeButton} busy={revoke.isPending} refused={revoke.error ? asProblem(revoke.error).what : null} onConfirm={() => revoke.mutate()} onClose={onClose} />;
+  return <Confirm title={words.revokeTitle(token.name)} text={words.revokeText} button={words.revokeButton} busy={revoke.isPending} refused={revoke.error ? sayRefused(revoke.error) : null} onConfirm={() => revoke.mutate()} onClose={onClose} />;
 }

@@ -14,6 +14,20 @@ export interface Line {
 
 const clock = (at: number, seconds: boolean) => new Date(at * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', ...(seconds ? { second: '2-digit' } : {}) });
 
+const SHORTEST_SPAN_S = 60;
+
+/** The span asked for, but no longer than what has been seen: a minute of readings fills the chart instead of its last pixel. */
+export function shownSpan(asked: number, seen: number): number {
+  return Math.min(asked, Math.max(SHORTEST_SPAN_S, Math.ceil(seen)));
+}
+
+/** Times under the axis, without those that would be cut off at an edge; seconds only where minutes would repeat. */
+export function tickLabels(splits: readonly number[], min: number, max: number): string[] {
+  const margin = (max - min) * 0.09;
+  const seconds = splits.some((at) => at % 60 !== 0);
+  return splits.map((at) => (at < min + margin || at > max - margin ? '' : clock(at, seconds)));
+}
+
 interface Props {
   title: string;
   now: ReactNode;
@@ -72,11 +86,11 @@ export function Chart({ title, now, of, time, lines, limit, atLeast, sync, heigh
       legend: { show: false },
       cursor: { sync: { key: sync }, y: false, points: { size: 6, fill: colours.surface, stroke: colours['chart-1'], width: 1.5 }, drag: { x: false, y: false } },
       scales: {
-        x: { time: true, range: (_plot, _min, max) => [max - latest.current.span, max] },
+        x: { time: true, range: (_plot, min, max) => [max - shownSpan(latest.current.span, max - min), max] },
         y: { range: (_plot, _min, max) => [0, Math.max(latest.current.atLeast, (latest.current.limit ?? 0) * 1.04, max * 1.1)] },
       },
       axes: [
-        { stroke: colours['text-3'], font: '11px "Inter Variable", sans-serif', size: 20, gap: 4, grid: { show: false }, ticks: { show: false }, space: 48, values: (self, splits) => splits.map((at) => (at < (self.scales['x']?.min ?? 0) + latest.current.span * 0.07 ? '' : clock(at, latest.current.span < 300))) },
+        { stroke: colours['text-3'], font: '11px "Inter Variable", sans-serif', size: 20, gap: 4, grid: { show: false }, ticks: { show: false }, space: 56, values: (self, splits) => tickLabels(splits, self.scales['x']?.min ?? 0, self.scales['x']?.max ?? 0) },
         { show: false, grid: { stroke: colours['chart-grid'], width: 1 }, size: 0, splits: (_plot, _axis, _min, max) => [max / 3, (2 * max) / 3] },
       ],
       series: [

@@ -31,7 +31,7 @@ export function Charts({ container, large = false }: { container: ContainerDetai
       pids: [line('', series.pids, String)] as const,
     };
   }, [series]);
-  if (!running) return <p className="muted">{words.notRunning}</p>;
+  if (!running) return <p className="muted">{container.stale ? words.notMeasured(container.host.name) : words.notRunning}</p>;
   const at = (values: readonly (number | null)[]) => values[values.length - 1] ?? null;
   const pair = (a: number | null, b: number | null) => (a === null || b === null ? '–' : `${formatRate(a)} / ${formatRate(b)}`);
   const shared = { time: series.time, sync: container.id, height: large ? 200 : 112, span: Number(span) };

@@ -3,7 +3,7 @@ import { ActionIcon, Button, Menu, TextInput } from '@mantine/core';
 import { ChevronDown, Plus, SquareTerminal, User, X } from 'lucide-react';
 import { useRef, useState } from 'react';
 import { useContainer } from '@/features/container/useContainer';
-import { useAct, whyNot } from '@/features/containers/actions';
+import { NotRunning } from '@/features/container/NotRunning';
 import { terminal as words } from '@/messages';
 import { Empty } from '@/ui/Empty';
 import classes from './TerminalTab.module.css';
@@ -20,7 +20,6 @@ interface Session {
 
 export function TerminalTab() {
   const container = useContainer();
-  const act = useAct();
   const [shell, setShell] = useState<Shell>('auto');
   const [user, setUser] = useState('');
   const counter = useRef(1);
@@ -28,6 +27,9 @@ export function TerminalTab() {
   const [active, setActive] = useState(0);
   const [size, setSize] = useState<{ cols: number; rows: number } | null>(null);
   const running = container.state === 'running';
+  // A session that is open outlives a cut link (it says so itself); only a new one cannot begin then.
+  const [begun, setBegun] = useState(false);
+  if (running && !container.stale && !begun) setBegun(true);
 
   const openNew = (with_: { shell?: Shell; user?: string } = {}) => {
     const key = counter.current++;
@@ -40,23 +42,7 @@ export function TerminalTab() {
     if (active === key) setActive(rest[rest.length - 1]?.key ?? -1);
   };
 
-  if (!running) {
-    return (
-      <Empty
-        icon={<SquareTerminal aria-hidden />}
-        title={words.notRunningTitle}
-        actions={
-          whyNot('start', container) === null && (
-            <Button variant="filled" onClick={() => void act('start', [container])}>
-              {words.startFirst}
-            </Button>
-          )
-        }
-      >
-        <p>{words.notRunningText}</p>
-      </Empty>
-    );
-  }
+  if (!running || !begun) return <NotRunning container={container} icon={<SquareTerminal aria-hidden />} text={words.notRunningText} />;
   return (
     <div className={classes.page} data-no-keys>
       <div className={classes.bar}>

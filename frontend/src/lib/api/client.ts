@@ -124,6 +124,13 @@ export const post = <T>(path: ApiPath, body: unknown = {}): Promise<T> => reques
 export const patch = <T>(path: ApiPath, body: unknown): Promise<T> => request<T>('PATCH', path, { body });
 export const del = <T>(path: ApiPath, query?: Query): Promise<T> => request<T>('DELETE', path, query ? { query } : {});
 
+/** A refusal in one line: what, why, and what to do. */
+export function sayRefused(error: unknown): string {
+  const { what, why, next, message } = asProblem(error);
+  const reason = why || (message === what ? '' : message);
+  return [what, reason, next].filter(Boolean).map((part) => part.replace(/\.$/, '')).join('. ');
+}
+
 export function asProblem(error: unknown): ApiProblem {
   if (error instanceof ApiError) return error.problem;
   const message = error instanceof Error ? error.message : String(error);

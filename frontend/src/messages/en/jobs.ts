@@ -30,6 +30,7 @@ export const jobs = {
   openPage: 'Open as page',
   retried: (number: number) => `Asked for again as job ${number}`,
   cancelled: 'Cancellation asked for',
+  ended: (title: string, done: boolean) => `${title}: ${done ? 'done' : 'cancelled'}`,
   failedTitle: (title: string) => `${title} failed`,
   openTarget: 'Open container',
   waitsFor: 'waits for a worker',

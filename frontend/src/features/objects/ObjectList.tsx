@@ -7,12 +7,13 @@ import type { Rows } from '@/lib/api/queries';
 import { compileFilter, hasTerm, toggleTerm, type Fields } from '@/lib/filter';
 import { useCoarseNow } from '@/lib/now';
 import { common } from '@/messages';
-import { DataTable, type Column } from './DataTable';
-import { Empty } from './Empty';
-import { FilterInput } from './FilterInput';
-import { QueryProblem } from './Problem';
-import toolbar from './Toolbar.module.css';
-import { useFilterText } from './useFilterText';
+import { DataTable, type Column } from '@/ui/DataTable';
+import { Empty } from '@/ui/Empty';
+import { FilterInput } from '@/ui/FilterInput';
+import { QueryProblem } from '@/ui/Problem';
+import toolbar from '@/ui/Toolbar.module.css';
+import { useFilterText } from '@/ui/useFilterText';
+import { bySilence, silentNote, type OfHost } from './SilentNote';
 
 interface Props<T> {
   title: string;
@@ -34,14 +35,18 @@ interface Props<T> {
   children?: ReactNode;
 }
 
+/** The audit's entries are of no host's mirror; all else here is. */
+const isOfHost = <T extends object>(row: T): row is T & OfHost => 'stale' in row && 'host' in row;
+
 export function ObjectList<T extends object>(props: Props<T>) {
   const { query, fields, facets = [] } = props;
   const { data, error, refetch } = query;
   const filterText = useFilterText(props.q, props.onQ);
   const coarse = useCoarseNow();
   const filter = useMemo(() => compileFilter(filterText.deferred, fields), [filterText.deferred, fields]);
-  const all = useMemo(() => data?.rows ?? [], [data]);
+  const all = useMemo(() => [...(data?.rows ?? [])].sort((a, b) => (isOfHost(a) && isOfHost(b) ? bySilence(a, b) : 0)), [data]);
   const rows = useMemo(() => all.filter((row) => filter.matches(row, coarse)), [all, filter, coarse]);
+  const note = useMemo(() => silentNote(rows.filter(isOfHost)), [rows]);
   return (
     <Page title={props.title} count={data ? data.count.toLocaleString('en-GB') : undefined} actions={props.actions}>
       <div className={toolbar.tools}>
@@ -66,7 +71,8 @@ export function ObjectList<T extends object>(props: Props<T>) {
           rows={rows}
           columns={props.columns}
           rowKey={props.rowKey}
-          rowState={(row) => ({ stale: 'stale' in row && row.stale === true })}
+          rowState={(row) => ({ stale: isOfHost(row) && row.stale })}
+          rowNote={(row, previous) => (isOfHost(row) ? note(row, previous !== undefined && isOfHost(previous) ? previous : undefined) : null)}
           phoneRow={props.phoneRow}
           footer={data && !data.complete ? <p className={toolbar.cut}>{common.cut(data.rows.length, data.count)}</p> : null}
           empty={
