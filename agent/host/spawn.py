@@ -71,7 +71,7 @@ def become_subreaper() -> None:
 
 
 def _reap_orphans() -> None:
-    """Reap dead orphans that came out of containers. A child of somebody's own is left to them."""
+    """Reap dead orphans that came to us. A child of somebody's own is left to them."""
     try:
         # An orphan goes to the first living thread. The file needs CONFIG_PROC_CHILDREN, which Debian's kernels have.
         with open(f"/proc/self/task/{os.getpid()}/children") as listing:
@@ -83,14 +83,21 @@ def _reap_orphans() -> None:
             continue
         with suppress(ChildProcessError):
             dead = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if dead is not None and _is_of_container(pid):
+            if dead is not None and _is_adopted(pid):
                 os.waitpid(pid, os.WNOHANG)
 
 
-def _is_of_container(pid: int) -> bool:
-    """Whether it lived in a pid namespace below ours: then its status lists more than one number for it."""
+def _is_adopted(pid: int) -> bool:
+    """Whether a child of ours cannot have been started by this process.
+
+    One in a pid namespace below ours has more than one number. And a process begins in its parent's session, which it
+    can leave only for one of its own number: the helper that crun 1.21 leaves in our namespace when an exec fails.
+    """
     with suppress(OSError), open(f"/proc/{pid}/status") as lines:
-        return any(line.startswith("NSpid:") and len(line.split()) > 2 for line in lines)
+        if any(line.startswith("NSpid:") and len(line.split()) > 2 for line in lines):
+            return True
+    with suppress(OSError):
+        return os.getsid(pid) not in (pid, os.getsid(0))
     return False
 
 
