@@ -10,12 +10,12 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.host import syscalls
+from agent.host import kernel, syscalls
 
 __all__ = [
     "MS_BIND", "MS_NODEV", "MS_NOEXEC", "MS_NOSUID", "MS_RDONLY", "Mount", "attach", "bind", "clone_tree",
@@ -129,31 +129,19 @@ def attach(mount_fd: int, target: Path | int) -> None:
 
 
 def mount_overlay(
-    target: Path,
-    lowers: Sequence[Path | int],
-    upper: Path | None,
-    work: Path | None,
-    *,
-    parameters: Sequence[Parameter] = (),
-    flags: int = 0,
+    target: Path, lowers: Sequence[Path], upper: Path, work: Path, *, parameters: Sequence[Parameter] = ()
 ) -> None:
-    """Mount an overlay; `lowers` from the top down, paths or directory fds. Without `upper` it is read-only.
+    """Mount an overlay; `lowers` from the top down.
 
-    Each layer is a parameter of its own (`lowerdir+`: paths since Linux 6.5, fds since 6.13). An older kernel gets one
-    `mount(2)` string, which bounds the layers by the 4 KiB page.
+    Since Linux 6.5 each layer is a parameter of its own (`lowerdir+`). An older kernel gets one `mount(2)` string, see
+    `_mount_overlay_by_text`; there some 200 layers fit, more raise OSError with E2BIG.
     """
-    layered: list[Parameter] = []
-    for lower in lowers:
-        layered.append(("lowerdir+", lower if isinstance(lower, int) else str(lower)))
-    if upper is not None and work is not None:
-        layered += [("upperdir", str(upper)), ("workdir", str(work))]
-    try:
-        made = make_filesystem("overlay", [("source", "overlay"), *layered, *parameters], flags=flags)
-    except OSError as error:
-        if error.errno != errno.EINVAL or "lowerdir+" not in str(error.filename):
-            raise
-        _mount_overlay_by_text(target, lowers, upper, work, parameters, flags)
+    if kernel.kernel_version() < (6, 5):
+        _mount_overlay_by_text(target, lowers, upper, work, parameters)
         return
+    layered: list[Parameter] = [("lowerdir+", str(lower)) for lower in lowers]
+    layered += [("upperdir", str(upper)), ("workdir", str(work))]
+    made = make_filesystem("overlay", [("source", "overlay"), *layered, *parameters])
     try:
         attach(made, target)
     finally:
@@ -161,22 +149,29 @@ def mount_overlay(
 
 
 def _mount_overlay_by_text(
-    target: Path,
-    lowers: Sequence[Path | int],
-    upper: Path | None,
-    work: Path | None,
-    parameters: Sequence[Parameter],
-    flags: int,
+    target: Path, lowers: Sequence[Path], upper: Path, work: Path, parameters: Sequence[Parameter]
 ) -> None:
-    def escaped(path: str) -> str:
-        return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+    """The whole string must fit into a page, so the layers are named by descriptors, which are short.
 
-    names = [f"/proc/self/fd/{low}" if isinstance(low, int) else escaped(str(low)) for low in lowers]
-    options = [f"lowerdir={':'.join(names)}"]
-    if upper is not None and work is not None:
-        options += [f"upperdir={escaped(str(upper))}", f"workdir={escaped(str(work))}"]
-    options += [key if value is None else f"{key}={value}" for key, value in parameters]
-    mount("overlay", target, "overlay", flags=flags, data=",".join(options))
+    Asking the kernel whether it knows `lowerdir+` does not work: before 6.5 overlay takes any parameter and refuses
+    the sum of them with a bare EINVAL.
+    """
+
+    def escaped(path: Path) -> str:
+        return str(path).replace("\\", "\\\\").replace(",", "\\,")
+
+    with ExitStack() as opened:
+        names = []
+        for lower in lowers:
+            descriptor = os.open(lower, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, descriptor)
+            names.append(f"/proc/self/fd/{descriptor}")
+        options = [f"lowerdir={':'.join(names)}", f"upperdir={escaped(upper)}", f"workdir={escaped(work)}"]
+        options += [key if value is None else f"{key}={value}" for key, value in parameters]
+        data = ",".join(options)
+        if len(os.fsencode(data)) >= os.sysconf("SC_PAGE_SIZE"):  # the kernel would cut it off and say nothing
+            raise OSError(errno.E2BIG, f"mount overlay: {len(lowers)} layers are too many for this kernel", target)
+        mount("overlay", target, "overlay", data=data)
 
 
 def mount(source: str, target: Path | str, fstype: str, *, flags: int = 0, data: str = "") -> None:

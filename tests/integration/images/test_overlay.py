@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import mounts
+from agent.host import kernel, mounts
 from agent.images import tar_reader
 from agent.images.images import LocalImages
 from agent.images.tar_reader import TarEntry
@@ -256,3 +256,22 @@ async def test_a_full_disk_is_said_and_given_back(tmp_path: Path) -> None:
     finally:
         await images.close()
         mounts.unmount_below(tmp_path)
+
+
+def test_a_kernel_that_takes_all_layers_in_one_page_takes_as_many_as_docker_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Linux 6.5 (Debian 12) they come in one string; with their full paths that would not fit."""
+    monkeypatch.setattr(kernel, "kernel_version", lambda: (6, 1))
+    layers = [tmp_path / f"{number:064x}" for number in range(125)]
+    upper, work, merged = tmp_path / "upper,1", tmp_path / "work,1", tmp_path / "merged"
+    for directory in (*layers, upper, work, merged):
+        directory.mkdir()
+        (directory / directory.name).touch()
+    mounts.mount_overlay(merged, layers, upper, work)
+    try:
+        assert {path.name for path in merged.iterdir()} == {path.name for path in (*layers, upper)}
+    finally:
+        mounts.unmount(merged)
+    with pytest.raises(OSError, match="too many"):
+        mounts.mount_overlay(merged, layers * 3, upper, work)
