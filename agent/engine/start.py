@@ -120,13 +120,13 @@ async def _fail(ctx: Context, container: Container, before: str, error: BaseExce
     state = container.record.state
     await release(ctx, container)
     state.status, state.pid = before, 0
-    if isinstance(error, MooringError):
-        state.error = error.message
-        code = error.details.get("exit_code")
+    if isinstance(error, Exception):  # a cancelled start failed for no reason of its own
+        code = error.details.get("exit_code") if isinstance(error, MooringError) else None
+        state.error = error.message if isinstance(error, MooringError) else str(error)
         state.exit_code = code if isinstance(code, int) else 128
     drop_attachments(container)
     container.ended.set()
     _ = ctx.containers.save(container)
-    if container.record.host.auto_remove and isinstance(error, MooringError) and not ctx.tasks.closing:
+    if container.record.host.auto_remove and isinstance(error, Exception) and not ctx.tasks.closing:
         ctx.remove_soon(container)
     container.tell_stopped()

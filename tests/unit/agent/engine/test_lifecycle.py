@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -87,6 +87,23 @@ async def test_removed_is_answered_when_an_auto_remove_container_is_gone(rig: Ri
     assert (status.code, error) == (4, "")
     assert await rig.engine.list(all=True) == []
     assert rig.volumes.list() == []
+
+
+async def test_an_auto_remove_container_that_cannot_start_is_removed_whatever_went_wrong(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`docker run --rm` waits for that; a kernel's refusal is an OSError, not one of our errors."""
+
+    async def refused(container_id: str) -> NoReturn:
+        raise OSError(22, "fsconfig: Invalid argument", "overlay")
+
+    monkeypatch.setattr(rig.images, "mount", refused)
+    await _create(rig, "web", "true", HostConfig={"AutoRemove": True})
+    waiting = rig.engine.wait("web", "removed")
+    with pytest.raises(OSError, match="Invalid argument"):
+        await rig.engine.start("web")
+    await asyncio.wait_for(waiting, 5)
+    assert await rig.engine.list(all=True) == []
 
 
 async def test_the_restart_policy_counts_and_gives_up(rig: Rig) -> None:
