@@ -22,7 +22,7 @@ def _path(request: Request) -> str:
 
 
 def _stat_header(document: object) -> tuple[bytes, bytes]:
-    return b"x-docker-container-path-stat", base64.b64encode(encode(document))
+    return b"x-docker-container-path-stat", base64.b64encode(encode(document, escape_html=True))
 
 
 async def stat(backends: Backends, request: Request) -> None:

@@ -104,7 +104,7 @@ async def wait(backends: Backends, request: Request) -> None:
                 document = {"Error": {"Message": text}, **document}
             if request.version < (1, 30):
                 await request.begin(JSON)
-            await request.write(encode(document) + b"\n")
+            await request.write(encode(document, escape_html=True) + b"\n")
             await request.end()
 
         await request.until_disconnect(answer())

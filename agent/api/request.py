@@ -187,6 +187,10 @@ class Request:
         await self.begin(content_type, headers)
         await self.until_disconnect(self._pump(chunks))
 
+    async def stream_checked(self, chunks: AsyncIterator[bytes], content_type: str) -> None:
+        """As `stream`, with the headers after the first chunk: what fails before it gets its own status."""
+        await self.stream(await _primed(chunks), content_type)
+
     async def stream_json(self, documents: AsyncIterator[Any]) -> None:
         """Answer with one JSON document per line, headers at once."""
         await self.stream(_lines(documents, b"\n"), JSON)
@@ -261,13 +265,14 @@ async def _lines(documents: AsyncIterator[Any], end: bytes, *, tell_all: bool = 
     begun = tell_all
     try:
         async for document in documents:
-            line = encode(document) + end
+            line = encode(document, escape_html=True) + end
             begun = True
             yield line
     except errors.MooringError as error:
         if not begun:
             raise
-        yield encode({"errorDetail": {"message": error.message}, "error": error.message}) + end
+        fault = {"errorDetail": {"message": error.message}, "error": error.message}
+        yield encode(fault, escape_html=True) + end
     finally:
         await _close(documents)
 

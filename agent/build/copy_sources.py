@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from agent.build.file_tree import FileKind, FileTree, OutsideTree, TreeEntry, cl
 from agent.build.ignore import IgnoreRules
 from agent.build.syntax import Heredoc
 from wire.errors import Invalid
+from wire.go_path import MalformedPattern, path_pattern
 
 __all__ = ["CopyItem", "combined_hash", "document_item", "find_items", "walk_item"]
 
@@ -37,30 +37,34 @@ def find_items(
     stripped = source[1:] if len(source) > 1 and source.startswith("/") else source
     stripped = stripped.removeprefix("./")
     if _has_wildcards(stripped):
-        pattern = _pattern(posixpath.normpath(stripped))
-        if pattern is None:
+        try:
+            pattern = path_pattern(posixpath.normpath(stripped))
+        except MalformedPattern:
             return []
         found = []
         for path, _ in walk_tree(tree, ""):
             if pattern.fullmatch(path) and not (exclude and exclude.excludes(path)):
-                item = _item(tree, path, path, exclude, with_digest)
-                if item is not None:
-                    found.append(item)
+                item = _item(tree, path, exclude, with_digest)
+                if item is None:
+                    raise _missing(path, in_context)
+                found.append(item)
         return found
     try:
         path = clean_tree_path(stripped)
-        item = _item(tree, path, stripped, exclude, with_digest)
+        item = _item(tree, path, exclude, with_digest)
     except OutsideTree:
         raise Invalid(f"forbidden path outside the build context: {stripped} ()") from None
     if item is None:
-        missing = f"stat {stripped}: file does not exist"
-        if in_context:
-            missing = f"file not found in build context or excluded by .dockerignore: {missing}"
-        raise Invalid(missing)
+        raise _missing(stripped, in_context)
     return [item]
 
 
-def _item(tree: FileTree, path: str, shown: str, exclude: IgnoreRules | None, with_digest: bool) -> CopyItem | None:
+def _missing(shown: str, in_context: bool) -> Invalid:
+    text = f"stat {shown}: file does not exist"
+    return Invalid(f"file not found in build context or excluded by .dockerignore: {text}" if in_context else text)
+
+
+def _item(tree: FileTree, path: str, exclude: IgnoreRules | None, with_digest: bool) -> CopyItem | None:
     entry = tree.stat(path)
     if entry is None:
         return None
@@ -121,34 +125,3 @@ def _has_wildcards(path: str) -> bool:
             return True
         position += 1
     return False
-
-
-def _pattern(pattern: str) -> re.Pattern[str] | None:
-    """Go's filepath.Match as a regular expression: nothing matches a slash. None when it is malformed."""
-    result: list[str] = []
-    position = 0
-    while position < len(pattern):
-        char = pattern[position]
-        position += 1
-        if char == "*":
-            result.append("[^/]*")
-        elif char == "?":
-            result.append("[^/]")
-        elif char == "\\":
-            result.append(re.escape(pattern[position : position + 1]))
-            position += 1
-        elif char == "[":
-            end = pattern.find("]", position + 1 if pattern[position : position + 1] == "]" else position)
-            body = pattern[position:end]
-            if end < 0 or not body.lstrip("^"):
-                return None
-            negated = body.startswith("^")
-            body = body.removeprefix("^").replace("[", "\\[")
-            result.append(f"(?!/)[{'^' if negated else ''}{body}]")
-            position = end + 1
-        else:
-            result.append(re.escape(char))
-    try:
-        return re.compile("".join(result), re.DOTALL)
-    except re.error:
-        return None

@@ -10,9 +10,10 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from agent.build.go_text import quote_rune
 from agent.ports.images import Credentials
+from wire.engine.json_syntax import describe_syntax_error
 from wire.errors import Internal, Invalid, Unsupported
 
 __all__ = ["BuildLimits", "BuildOptions", "Ulimit", "parse_options", "parse_registry_config"]
@@ -151,11 +152,11 @@ def parse_registry_config(header: str) -> dict[str, Credentials]:
     return found
 
 
-def _json_fault(text: str, position: int) -> str:
-    """What Go's decoder says of malformed JSON, as far as Python's tells where it is."""
-    if position >= len(text.rstrip()):
-        return "unexpected EOF"
-    return f"invalid character {quote_rune(ord(text[position]))} looking for beginning of value"
+_KINDS = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+
+
+def _mismatch(value: object, go_type: str) -> str:
+    return f"json: cannot unmarshal {_KINDS.get(type(value), 'null')} into Go value of type {go_type}"
 
 
 class _Form:
@@ -192,7 +193,8 @@ class _Form:
 
     def outputs(self) -> None:
         """The classic builder has one output, the image store, and looks no further than Docker's does."""
-        self._json("outputs", "invalid outputs specified")
+        complaint = "invalid outputs specified"
+        self._list("outputs", complaint, dict, "types.ImageBuildOutput", "[]types.ImageBuildOutput")
 
     def _json(self, name: str, complaint: str) -> object:
         value = self.text(name)
@@ -200,40 +202,50 @@ class _Form:
             return None
         try:
             return json.loads(value)
-        except json.JSONDecodeError as error:
-            raise Invalid(f"{complaint}: {_json_fault(value, error.pos)}") from None
+        except ValueError as error:
+            fault = describe_syntax_error(
+                value.encode("utf-8", "surrogateescape"), at_end="unexpected end of JSON input"
+            )
+            raise Invalid(f"{complaint}: {fault or error}") from None
 
-    def json_strings(self, name: str, complaint: str) -> tuple[str, ...]:
+    def _list(self, name: str, complaint: str, kind: type, go_type: str, go_list: str) -> list[Any]:
+        """A JSON list whose members are of one kind; null counts as empty. Invalid in the words of Go's decoder."""
         value = self._json(name, complaint)
         if value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise Invalid(complaint)
-        return tuple(value)
+            return []
+        if not isinstance(value, list):
+            raise Invalid(f"{complaint}: {_mismatch(value, go_list)}")
+        for item in value:
+            if not isinstance(item, kind):
+                raise Invalid(f"{complaint}: {_mismatch(item, go_type)}")
+        return value
+
+    def _map(self, name: str, complaint: str, go_type: str) -> dict[str, Any]:
+        """A JSON object of strings; null counts as empty. Invalid in the words of Go's decoder."""
+        value = self._json(name, complaint)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise Invalid(f"{complaint}: {_mismatch(value, go_type)}")
+        for item in value.values():
+            if item is not None and not isinstance(item, str):
+                raise Invalid(f"{complaint}: {_mismatch(item, 'string')}")
+        return value
+
+    def json_strings(self, name: str, complaint: str) -> tuple[str, ...]:
+        return tuple(self._list(name, complaint, str, "string", "[]string"))
 
     def build_args(self) -> dict[str, str | None]:
-        value = self._json("buildargs", "error reading build args")
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(item is None or isinstance(item, str) for item in value.values()):
-            raise Invalid("error reading build args")
-        return value
+        return self._map("buildargs", "error reading build args", "map[string]*string")
 
     def labels(self) -> dict[str, str]:
-        value = self._json("labels", "error reading labels")
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-            raise Invalid("error reading labels")
-        return value
+        found = self._map("labels", "error reading labels", "map[string]string")
+        return {key: value or "" for key, value in found.items()}
 
     def ulimits(self) -> tuple[Ulimit, ...]:
-        value = self._json("ulimits", "error reading ulimit settings")
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            raise Invalid("error reading ulimit settings")
+        complaint = "error reading ulimit settings"
+        value = self._list("ulimits", complaint, dict, "units.Ulimit", "[]*units.Ulimit")
         try:
             return tuple(Ulimit(name=str(u["Name"]), soft=int(u["Soft"]), hard=int(u["Hard"])) for u in value)
         except (TypeError, KeyError, ValueError):
-            raise Invalid("error reading ulimit settings") from None
+            raise Invalid(complaint) from None

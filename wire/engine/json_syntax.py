@@ -16,16 +16,27 @@ class _Wrong(Exception):
     """Raised at the first character that does not fit, with the whole text."""
 
 
-def describe_syntax_error(body: bytes) -> str:
-    """Go's words for the first fault of `body`, which is not JSON: a character in the wrong place, or the end."""
+class _Ended(Exception):
+    """The text breaks off."""
+
+
+def describe_syntax_error(body: bytes, *, at_end: str = "unexpected EOF") -> str:
+    """Go's words for the first fault of `body`, which is not JSON: a character in the wrong place, or the end.
+
+    `at_end` is what Go says of a text that breaks off: `unexpected EOF` where it reads a stream, `unexpected end of
+    JSON input` where it has the whole.
+    """
     scanner = _Scanner(body.decode("utf-8", "replace"))
     try:
         scanner.value()
+        scanner.end()
     except _Wrong as fault:
         return str(fault)
+    except _Ended:
+        return at_end
     except RecursionError:
         return "exceeded max depth"
-    return "unexpected EOF"
+    return at_end
 
 
 class _Scanner:
@@ -51,6 +62,13 @@ class _Scanner:
                 if self._peek() != expected:
                     raise self._wrong(f"in literal {literal} (expecting {_quoted(expected)})")
                 self._at += 1
+
+    def end(self) -> None:
+        """Raise when something follows the value."""
+        while self._next_is(_SPACE):
+            self._at += 1
+        if self._at < len(self._text):
+            raise self._wrong("after top-level value")
 
     def _members(self, end: str, member: Callable[[], None], what: str) -> None:
         self._at += 1
@@ -131,7 +149,7 @@ class _Scanner:
 
     def _peek(self) -> str:
         if self._at >= len(self._text):
-            raise _Wrong("unexpected EOF")
+            raise _Ended
         return self._text[self._at]
 
     def _wrong(self, context: str) -> _Wrong:

@@ -17,6 +17,8 @@ from msgspec.structs import fields as fields_of
 __all__ = ["describe_mismatch"]
 
 _STRUCTS: Final = {
+    "VolumeCreateRequest": "volume.CreateOptions",
+    "NetworkCreateRequest": "types.NetworkCreateRequest",
     "CreateRequest": "runconfig.ContainerConfigWrapper",
     "ContainerConfig": "runconfig.ContainerConfigWrapper",
     "HostConfig": "container.HostConfig",
@@ -47,6 +49,7 @@ _EMBEDDED: Final = {
     # shape → the embedded structure most of its fields are in, and the fields that are not
     "CreateRequest": ("Config", {"HostConfig", "NetworkingConfig"}),
     "ContainerConfig": ("Config", set[str]()),
+    "NetworkCreateRequest": ("NetworkCreate", {"Name"}),
     "UpdateRequest": ("Resources", {"RestartPolicy"}),
 }
 _FIRST_RESOURCE, _LAST_RESOURCE = "CpuShares", "IOMaximumBandwidth"

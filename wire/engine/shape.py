@@ -90,15 +90,16 @@ def _fit(value: Any, plan: Plan) -> Any:
     return value
 
 
-_GO_ESCAPES = ((b"&", b"\\u0026"), (b"<", b"\\u003c"), (b">", b"\\u003e"),
-               ("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))  # fmt: skip
+_LINE_ENDS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
+_HTML = ((b"&", b"\\u0026"), (b"<", b"\\u003c"), (b">", b"\\u003e"))
 """What Go's encoder escapes beside JSON's own. These bytes are only ever inside strings."""
 
 
-def encode(value: object) -> bytes:
-    """Return `value` as JSON bytes, escaped as Docker's are."""
+def encode(value: object, *, escape_html: bool = False) -> bytes:
+    """Return `value` as JSON bytes, escaped as Docker's are: documents are plain, what is streamed (progress, events,
+    statistics) and headers also escape what means something in HTML."""
     data = msgspec.json.encode(value)
-    for plain, escaped in _GO_ESCAPES:
+    for plain, escaped in (*_LINE_ENDS, *_HTML) if escape_html else _LINE_ENDS:
         if plain in data:
             data = data.replace(plain, escaped)
     return data

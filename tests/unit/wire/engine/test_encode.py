@@ -5,5 +5,7 @@ from __future__ import annotations
 from wire.engine.shape import encode
 
 
-def test_what_gos_encoder_escapes_is_escaped() -> None:
-    assert encode({"a<b>&": "\u2028é\x1b"}) == b'{"a\\u003cb\\u003e\\u0026":"\\u2028\xc3\xa9\\u001b"}'
+def test_documents_are_plain_and_streams_escape_html() -> None:
+    value = {"a<b>&": "\u2028é\x1b"}
+    assert encode(value) == b'{"a<b>&":"\\u2028\xc3\xa9\\u001b"}'
+    assert encode(value, escape_html=True) == b'{"a\\u003cb\\u003e\\u0026":"\\u2028\xc3\xa9\\u001b"}'
