@@ -47,7 +47,7 @@ async def network_list(ctx: Context, filters: Filters | None = None) -> list[dic
             continue
         if not match_labels(asked, "label", spec.labels):
             continue
-        if dangling is not None and (network.predefined or dangling == (network.id in used)):
+        if dangling is not None and dangling == (network.predefined or network.id in used):
             continue
         found.append(_document(network))
     return found
@@ -195,8 +195,10 @@ async def network_connect(ctx: Context, ref: str, container_ref: str, settings: 
         record = container.record
         if record.state.status == "removing" or record.state.dead:
             raise Conflict(f"Container {container.id} is marked for removal and cannot be connected to the network.")
-        _check_modes(container, network)
+        if container_of(record.host.network_mode) is not None:
+            raise Invalid(_SHARED)
         ctx.networking.check_endpoint(network.id, endpoint_spec(asked))
+        _check_modes(container, network)
         if any(item.network_id == network.id for item in record.attachments):
             if container.has_process:
                 raise Forbidden(f"endpoint with name {container.name} already exists in network {network.spec.name}")
@@ -214,16 +216,18 @@ async def network_connect(ctx: Context, ref: str, container_ref: str, settings: 
         )
 
 
+_SHARED: Final = (
+    "container sharing network namespace with another container or host cannot be connected to any other network"
+)
+
+
 def _check_modes(container: Container, network: Network) -> None:
-    mode = container.record.host.network_mode
-    if mode == "host" or network.spec.driver == "host":
+    """The network a container has decides which others it may have. In Docker's order."""
+    if container.record.host.network_mode != "host" and network.spec.driver == "host":
         raise Invalid("container cannot be disconnected from host network or connected to host network")
-    if container_of(mode) is not None:
-        raise Invalid(
-            "container sharing network namespace with another container or host "
-            "cannot be connected to any other network"
-        )
     joined = [item.network for item in container.record.attachments]
+    if "host" in joined and network.spec.driver != "host":
+        raise Invalid(_SHARED)
     if "none" in joined or (network.spec.driver == "null" and joined and joined != ["none"]):
         raise Invalid(
             "container cannot be connected to multiple networks with one of the networks in private (none) mode"
@@ -246,6 +250,7 @@ async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, forc
             raise
         await ctx.networking.disconnect(endpoint.container_id, network.id)
         return
+    network = ctx.networking.get_network(ref)
     async with container.lock:
         record = container.record
         attachment = next((item for item in record.attachments if item.network_id == network.id), None)
@@ -253,7 +258,8 @@ async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, forc
             (item for item in record.attachments if item.network == network.spec.name), None
         )
         if attachment is None:
-            raise Internal(f"container {container.id} is not connected to network {network.spec.name}")
+            which = "network" if container.has_process else "the network"  # Docker has two words for it
+            raise Internal(f"container {container.id} is not connected to {which} {network.spec.name}")
         if network.spec.driver == "host" and container.has_process:
             raise Invalid("container cannot be disconnected from host network or connected to host network")
         attributes = network_attributes(container, attachment, network.spec.driver)

@@ -92,6 +92,8 @@ class BridgeOptions:
     def parse(cls, options: Mapping[str, str]) -> BridgeOptions:
         """Unknown options are kept and ignored, as Docker does. Invalid names the option and Go's parse error."""
         name = options.get(BRIDGE_NAME, "")
+        if len(name.encode()) > 15:
+            raise Internal("numerical result out of range")  # what the kernel says of it
         if name and not _LINK_NAME.fullmatch(name):
             raise Invalid(f"invalid bridge name: {name}")
         binding = options.get(_HOST_BINDING, "0.0.0.0")
@@ -148,8 +150,10 @@ def _integer(options: Mapping[str, str], key: str, default: int) -> int:
     if not re.fullmatch(r"[+-]?[0-9]+", value):
         raise Invalid(f'failed to parse {key} value: {value} (strconv.Atoi: parsing "{value}": invalid syntax)')
     number = int(value)
-    if number < 0 or number > 65535:
+    if number < 0:
         raise Invalid(f"invalid MTU number: {number}")
+    if number > 65535:
+        raise Internal("invalid argument")  # what the kernel says of it
     return number or default
 
 
@@ -164,7 +168,7 @@ def check_spec(spec: NetworkSpec) -> None:
         raise Invalid(f"invalid name: {spec.name}")
     if spec.name in (*PREDEFINED, "default"):
         raise Forbidden(f"operation is not permitted on predefined {spec.name} network ")
-    if spec.scope not in ("", "local"):
+    if spec.scope == "swarm":
         raise Forbidden("cannot create a swarm scoped network when swarm is not active")
     if spec.ingress:
         raise Forbidden("Ingress network can only be global scope network")
@@ -184,6 +188,8 @@ def check_spec(spec: NetworkSpec) -> None:
         raise Unsupported("ipvlan networks are not supported by this engine: use the macvlan or the bridge driver")
     if spec.driver not in ("bridge", "macvlan"):
         raise NotFound(f'plugin "{spec.driver}" not found')
+    if spec.ipam_driver == "null":
+        raise Invalid("ipv4 pool is empty")
     if spec.ipam_driver not in ("", "default"):
         raise NotFound(f'plugin "{spec.ipam_driver}" not found')
     BridgeOptions.parse(spec.options)
@@ -315,14 +321,15 @@ def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:
     for _, text in wanted:
         if not text:
             continue
-        if not definition.user_subnets:
+        address = ipam.parse_address(text)
+        subnets = [ipam.parse_subnet(pool.subnet) for pool in definition.spec.pools]
+        version = 6 if ":" in text else 4
+        if not definition.user_subnets or all(subnet is None or subnet.version != version for subnet in subnets):
             problems.append(
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )
             continue
         # A subnet of a family that is not enabled may be asked for all the same; nothing comes of it.
-        address = ipam.parse_address(text)
-        subnets = [ipam.parse_subnet(pool.subnet) for pool in definition.spec.pools]
         if address is None or not any(subnet is not None and address in subnet for subnet in subnets):
             problems.append(f"no configured subnet or ip-range contain the IP address {text}")
     if problems:

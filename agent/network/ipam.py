@@ -70,8 +70,10 @@ class AddressPool:
         raise Forbidden(f"no available IPv{self.subnet.version} addresses on this network's address pools: {network}")
 
     def take_this(self, address: Address) -> None:
-        """Reserve one address, held off or not. Forbidden: `Address already in use`."""
+        """Reserve one address, held off or not. Forbidden: `Address already in use`, or that none at all is free."""
         number = int(address)
+        if len(self._taken) >= self.subnet.num_addresses:
+            raise Forbidden("no available addresses on this pool")
         if address not in self.subnet or number in self._taken:
             raise Forbidden("Address already in use")
         self._given_back.pop(number, None)

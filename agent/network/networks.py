@@ -13,7 +13,7 @@ from agent.network import ipam
 from agent.network.definition import BridgeOptions, Definition
 from agent.ports.network import IpamPool, NetworkSpec
 from agent.ports.storage import Store
-from wire.errors import Conflict, Forbidden, Invalid, NotFound
+from wire.errors import Conflict, Forbidden, Internal, Invalid, NotFound
 
 __all__ = ["Networks"]
 
@@ -105,6 +105,8 @@ class Networks:
             parent = BridgeOptions.parse(spec.options).parent
             if not parent:
                 raise Invalid("a macvlan network needs a parent interface: set the option parent")
+            if parent == "lo":
+                raise Internal("loopback interface is not a valid macvlan parent link")
             return msgspec.structs.replace(proposal, link=parent, owns_link=False)
         name = BridgeOptions.parse(spec.options).name or f"{self._prefix}b{proposal.id[:6]}"
         for other in self._definitions.values():
