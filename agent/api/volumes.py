@@ -19,7 +19,7 @@ async def inspect(backends: Backends, request: Request) -> None:
 
 
 async def create(backends: Backends, request: Request) -> None:
-    body = await request.decode(VolumeCreateRequest)
+    body = await request.decode(VolumeCreateRequest) if request.has_body else VolumeCreateRequest()
     await request.answer_json(await backends.engine.volume_create(body, operation=request.operation), 201)
 
 

@@ -12,7 +12,7 @@ from agent.engine.prune import labels_allow
 from agent.engine.volume_mounts import users_of
 from agent.ports.volumes import Volume
 from wire.engine.volumes import VolumeCreateRequest
-from wire.errors import Conflict, MooringError, NotFound, Unavailable
+from wire.errors import Conflict, Invalid, MooringError, NotFound, Unavailable
 from wire.filters import check_names, flag, match_labels
 
 __all__ = [
@@ -118,10 +118,19 @@ async def volume_remove(ctx: Context, name: str, *, force: bool = False) -> None
     ctx.events.publish("volume", "destroy", name, {"driver": driver})
 
 
+def _all_flag(filters: Filters) -> bool:
+    try:
+        return flag(filters, "all", False)
+    except Invalid as error:
+        text = filters["all"][0]
+        fault = f'strconv.ParseBool: parsing "{text}": invalid syntax'
+        raise Invalid(f"invalid filter 'all': {fault}" if len(filters["all"]) == 1 else error.message) from error
+
+
 async def volume_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
     """Remove anonymous volumes nobody refers to; with `all` the named ones too."""
     check_names(filters, ("all", "label", "label!"))
-    everything = flag(filters, "all", False)
+    everything = _all_flag(filters)
     deleted: list[str] = []
     reclaimed = 0
     for volume in ctx.volumes.list():

@@ -2,12 +2,13 @@
 
 DATA/volumes/<name>/_data     the content, and the mount point of a volume with options
 DATA/volumes/<name>/_copy     an image's content on its way into a new volume; renamed over the empty _data
-DATA/volumes/.gone-<name>     a removed volume whose content is being deleted
+DATA/volumes/.gone-<name>     a removed volume whose content is being deleted (a digest of the name when it is long)
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import re
@@ -39,6 +40,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _GONE: Final = ".gone-"
+_NAME_MAX: Final = 255
 _MS_REMOUNT: Final = 0x20
 _ADDRESS_OPTION = re.compile(r"(?:^|,)addr=([^,]+)")
 
@@ -111,7 +113,14 @@ class LocalVolumes:
         async with self._alone(name):
             if name in self._records:
                 return self._volume(self._records[name])
-            await _in_thread(self._make_directory, name)
+            try:
+                await _in_thread(self._make_directory, name)
+            except OSError as error:
+                path = self._data(name).parent
+                raise Internal(
+                    f"create {name}: error while creating volume root path '{path}': mkdir {path}: "
+                    f"{os.strerror(error.errno or 0).lower()}"
+                ) from error
             failpoints.hit("volumes.after_directory")
             record = _Record(
                 name=name,
@@ -145,7 +154,7 @@ class LocalVolumes:
                 raise NotFound(f"get {name}: no such volume")
             if users := self._users.get(name):
                 raise Conflict(f"remove {name}: volume is in use - [{', '.join(sorted(users))}]")
-            gone = self._root / f"{_GONE}{name}"
+            gone = self._gone(name)
             await _in_thread(self._set_aside, name, gone)
             failpoints.hit("volumes.after_set_aside")
             del self._records[name]
@@ -240,19 +249,26 @@ class LocalVolumes:
 
     async def recover(self, in_use: Mapping[str, Sequence[str]]) -> None:
         self._users = defaultdict(set, {name: set(users) for name, users in in_use.items() if name in self._records})
-        for name in await _in_thread(self._find_gone):
-            if name in self._records:  # killed between setting it aside and forgetting it
-                del self._records[name]
-                await self._table.delete(name)
-            await _in_thread(shutil.rmtree, self._root / f"{_GONE}{name}", ignore_errors=True)
+        known = {self._gone(name): name for name in self._records}
+        for gone in await _in_thread(self._find_gone):
+            if gone in known:  # killed between setting it aside and forgetting it
+                del self._records[known[gone]]
+                await self._table.delete(known[gone])
+            await _in_thread(shutil.rmtree, gone, ignore_errors=True)
         for name, record in self._records.items():
             if record.options and not self._users.get(name):
                 await _in_thread(mounts.unmount, self._data(name))
 
-    def _find_gone(self) -> Sequence[str]:
+    def _gone(self, name: str) -> Path:
+        """Where a removed volume waits for its deletion. A name may be as long as a file's; with a prefix it is not."""
+        if len(name) > _NAME_MAX - len(_GONE):
+            name = hashlib.sha256(name.encode()).hexdigest()
+        return self._root / f"{_GONE}{name}"
+
+    def _find_gone(self) -> Sequence[Path]:
         if not self._root.is_dir():
             return []
-        return [entry.name.removeprefix(_GONE) for entry in self._root.iterdir() if entry.name.startswith(_GONE)]
+        return [entry for entry in self._root.iterdir() if entry.name.startswith(_GONE)]
 
     async def close(self) -> None:
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import Config
-from agent.host import mounts
+from agent.host import failpoints, mounts
 from agent.volumes.local import LocalVolumes
 from tests.fakes.store import MemoryStore
 from wire.errors import Internal
@@ -53,6 +53,27 @@ async def test_copy_up_never_leaves_the_image(tmp_path: Path) -> None:
     target = await volumes.mount("data", "c1")
     await volumes.copy_up("data", rootfs, "/data")
     assert list(target.iterdir()) == []
+
+
+async def test_names_as_long_as_a_file_name_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    volumes = _volumes(tmp_path, store)
+    longest = "a" * 255
+    await volumes.create(longest)
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoints, "_NAME", "volumes.after_set_aside")
+        patch.setattr(failpoints, "_ACTION", "error")
+        with pytest.raises(Internal, match="failpoint"):
+            await volumes.remove(longest)
+    again = _volumes(tmp_path, store)
+    await again.recover({})
+    assert list(again.list()) == []
+    await again.create(longest)
+    await again.remove(longest)
+    assert os.listdir(tmp_path / "volumes") == []
+    with pytest.raises(Internal, match=r"error while creating volume root path '.*': mkdir .*: file name too long"):
+        await again.create("a" * 256)
+    assert list(again.list()) == []
 
 
 @pytest.mark.root
