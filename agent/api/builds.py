@@ -11,14 +11,6 @@ __all__ = ["build", "cancel", "prune"]
 
 
 async def build(backends: Backends, request: Request) -> None:
-    content_type = request.header("content-type").partition(";")[0].strip().lower()
-    if request.has_body and content_type not in (
-        "",
-        "application/x-tar",
-        "application/tar",
-        "application/octet-stream",
-    ):
-        raise errors.Invalid(f"unsupported Content-Type header ({content_type}): must be 'application/x-tar'")
     options = parse_options(request.query, request.header("x-registry-config"))
     progress = backends.builder.build(options, request.body_stream())
     await request.stream_progress(progress)
@@ -32,6 +24,10 @@ async def cancel(backends: Backends, request: Request) -> None:
 
 
 async def prune(backends: Backends, request: Request) -> None:
-    keep = request.number("keep-storage") if request.text("keep-storage") else 0
+    try:
+        keep = request.number("keep-storage") if request.text("keep-storage") else 0
+    except errors.Invalid as error:
+        text = request.text("keep-storage")
+        raise errors.Invalid(f"keep-storage is in bytes and expects an integer, got {text}: {error.message}") from error
     report = await backends.builder.prune(all=request.flag("all"), filters=request.filters, keep_storage_bytes=keep)
     await request.answer_json(report)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from agent.build.build_args import host_platform
 from agent.build.events import BuildEvent, PullMessage
 from agent.build.step_context import StepContext
+from agent.images.platforms import parse_platform
 from agent.ports.images import Credentials, Image
-from wire.errors import Internal, Invalid
+from wire.errors import Internal
 
 __all__ = ["check_platform", "ensure_image"]
 
-_PLATFORM_PART = re.compile(r"^[A-Za-z0-9_.-]+$")
-_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm", "i386": "386"}
 _HUB = "https://index.docker.io/v1/"
 Emit = Callable[[BuildEvent], None]
 
@@ -24,15 +21,7 @@ def check_platform(text: str) -> str:
 
     Raises Invalid with Docker's text.
     """
-    parts = text.lower().split("/")
-    if len(parts) > 3 or not all(_PLATFORM_PART.match(part) for part in parts):
-        raise Invalid(f'"{text}": cannot parse platform specifier: invalid argument')
-    host_os, host_architecture = host_platform().split("/")
-    if len(parts) == 1:
-        if parts[0] in ("linux", "windows", "darwin", "freebsd"):
-            return f"{parts[0]}/{host_architecture}"
-        return f"{host_os}/{_ALIASES.get(parts[0], parts[0])}"
-    return "/".join((parts[0], _ALIASES.get(parts[1], parts[1]), *parts[2:]))
+    return str(parse_platform(text))
 
 
 async def ensure_image(

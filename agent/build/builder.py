@@ -36,13 +36,16 @@ from agent.ports.images import Images, Progress
 from agent.ports.storage import Store
 from wire.engine.build import BuildCacheRecord, BuildPruneReport
 from wire.errors import Exhausted, Internal, Invalid, MooringError, NotFound
+from wire.filters import check_names
 from wire.refs import Reference, parse_reference
+from wire.versions import DOCKER_VERSION
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
 
 __all__ = ["Builder"]
 
+_FILTERS = tuple("description id inuse label label! parent private shared type until unused-for".split())
 _log = logging.getLogger(__name__)
 
 
@@ -152,7 +155,7 @@ class Builder:
                 scratch=scratch,
                 secrets_directory=secrets,
                 cache_sources=CacheSources(self._images, options.cache_from) if options.cache_from else None,
-                docker_version=str((await self._engine.version()).get("Version", "")),
+                docker_version=DOCKER_VERSION,
             )
 
             def shown(event: BuildEvent) -> list[tuple[bool, Progress]]:
@@ -199,6 +202,7 @@ class Builder:
         `rmi` are what removes them. Rows of images that are gone are dropped.
         """
         wanted = filters or {}
+        _check_filters(wanted)
         candidates = [mount for mount in self._cache_mounts.all() if not mount.in_use and _matches(mount, wanted)]
         candidates.sort(key=lambda mount: mount.row.used_at)
         sizes = {mount.id: await asyncio.to_thread(directory_bytes, mount.path) for mount in candidates}
@@ -213,6 +217,7 @@ class Builder:
             reclaimed += freed
             removed.append(mount.id)
         await self._cache.forget_missing()
+        self._engine.publish("builder", "prune", "", {"reclaimed": str(reclaimed)})
         return BuildPruneReport(CachesDeleted=removed or None, SpaceReclaimed=reclaimed)
 
     async def usage(self) -> list[BuildCacheRecord]:
@@ -264,6 +269,25 @@ def _parse_tags(tags: Sequence[str]) -> list[Reference]:
     return list(names.values())
 
 
+def _check_filters(filters: Mapping[str, Sequence[str]]) -> None:
+    """Raise Invalid in Docker's words for what is no filter of a build cache, or has no one value."""
+    try:
+        check_names(filters, _FILTERS)
+    except Invalid as error:
+        raise Invalid(f"failed to prune build cache: {error.message}") from error
+    for name, values in filters.items():
+        if len(values) > 1:
+            raise Invalid("failed to prune build cache: filters expect only one value")
+        if name in ("until", "unused-for") and values:
+            try:
+                _moment(values[0])
+            except Invalid as error:
+                raise Invalid(
+                    f"failed to prune build cache: \"{name}\" filter expects a duration (e.g., '24h') or a timestamp: "
+                    f"{error.message}"
+                ) from error
+
+
 def _matches(mount: CacheMount, filters: Mapping[str, Sequence[str]]) -> bool:
     for name, values in filters.items():
         if name in ("until", "unused-for"):
@@ -275,11 +299,10 @@ def _matches(mount: CacheMount, filters: Mapping[str, Sequence[str]]) -> bool:
         elif name == "type":
             if "exec.cachemount" not in values:
                 return False
-        elif name == "description":
-            if not any(value in f"cached mount {mount.row.target} from exec" for value in values):
-                return False
-        elif name not in ("inuse", "shared", "private", "parent"):
-            raise Invalid(f"invalid filter '{name}'")
+        elif name == "description" and not any(
+            value in f"cached mount {mount.row.target} from exec" for value in values
+        ):
+            return False
     return True
 
 
@@ -292,4 +315,4 @@ def _moment(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Invalid(f'"until" filter: invalid duration or time "{text}"') from None
+        raise Invalid(f'failed to parse value as time or duration: "{text}"') from None

@@ -45,6 +45,7 @@ class _Found:
     tree: FileTree
     items: list[CopyItem]
     unpack: bool = False
+    fetched_bytes: int | None = None  # of a file that came by HTTP
 
 
 @dataclass(kw_only=True)
@@ -106,7 +107,7 @@ class CopyStep:
                 self._found.append(_Found(tree, documents))
             if not self._items:
                 raise Invalid("no source files were specified")
-        except (Invalid, Internal) as error:
+        except MooringError as error:
             raise type(error)(f"{self._keyword} failed: {error.message}", **error.details) from None
         if len(self._items) > 1 and not self.instruction.destination.endswith("/"):
             raise Invalid(
@@ -144,7 +145,17 @@ class CopyStep:
         )
         tree = MountedTree(fetched.root)
         self._stack.callback(tree.close)
-        return _Found(tree, await asyncio.to_thread(fetched.items, tree))
+        return _Found(tree, await asyncio.to_thread(fetched.items, tree), fetched_bytes=fetched.fetched_bytes)
+
+    def downloads(self) -> list[dict[str, object]]:
+        """What a client is told of the files that were fetched, in Docker's shape."""
+        told: list[dict[str, object]] = []
+        for found in self._found:
+            if found.fetched_bytes is not None:
+                size = found.fetched_bytes
+                told.append({"status": "Downloading", "progressDetail": {"current": size, "total": size}})
+                told.append({"stream": "\n"})
+        return told
 
     # the result
     def history_text(self) -> str:

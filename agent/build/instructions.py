@@ -325,10 +325,10 @@ def _run(statement: Statement, keyword: str, escape: str) -> Run:
         if level not in ("sandbox", "insecure"):
             raise FlagError(f"security {level} is not valid")
         if level == "insecure":
-            raise FlagError("the --security=insecure option is not allowed: RUN has the sandbox of docker run")
+            raise FlagError("unknown flag: security")  # RUN has the sandbox of `docker run`
     network = flags.text("network") or "default"
     if network not in _NETWORKS:
-        raise FlagError(f"invalid network mode: {network}")
+        raise FlagError(f'invalid network mode "{network}"')
     mounts = tuple(parse_run_mount(value) for value in flags.all_text("mount"))
     return Run(statement=statement, command=_command_line(statement), mounts=mounts, network=network)
 

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,13 +24,17 @@ from agent.build.copy_sources import CopyItem, find_items
 from agent.build.file_tree import FileTree
 from agent.build.step_context import new_container_id
 from agent.host import spawn
-from wire.errors import Internal, Invalid
+from agent.host.lookup import HostResolver
+from agent.images.registry.errors import unreachable
+from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound, Unauthenticated
 
 __all__ = ["Download", "RemoteSource", "clone_repository", "download", "fetch_source", "is_git_source", "is_url"]
 
 _LIMIT_BYTES = 16 << 30
 _PIECE = 1 << 20
 _REDIRECTS_MAX = 5
+_REFUSAL_BYTES_MAX = 64 << 10
+_REFUSALS: dict[int, type[MooringError]] = {400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound}
 _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=30, sock_read=120)
 _GIT_URL = re.compile(r"^(?:git://|git@[^/]+:|ssh://|https?://[^#]+\.git(?:#|$))")
 _GIT_REF = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_./@+-]*$")
@@ -66,10 +70,12 @@ class RemoteSource:
 
     root: Path
     name: str = ""
+    fetched_bytes: int | None = None  # of a file
 
     def items(self, tree: FileTree) -> list[CopyItem]:
-        """The items it stands for. Blocking."""
-        return find_items(tree, self.name or "/", exclude=None, in_context=False)
+        """The items it stands for; a file's hash stands without its kind, as Docker shows it in history. Blocking."""
+        items = find_items(tree, self.name or "/", exclude=None, in_context=False)
+        return [replace(item, digest=item.digest.removeprefix("file:")) for item in items] if self.name else items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +110,7 @@ async def fetch_source(
             raise Invalid(f"digest mismatch sha256:{fetched.sha256}: {checksum}")
         os.chmod(fetched.path, 0o600)
         os.utime(fetched.path, ns=(fetched.modified_ns, fetched.modified_ns))
-        yield RemoteSource(root=directory, name=name)
+        yield RemoteSource(root=directory, name=name, fetched_bytes=fetched.path.stat().st_size)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -121,14 +127,23 @@ def _file_name(url: str, destination: str) -> str:
 
 async def download(url: str, path: Path) -> Download:
     """Fetch `url` into the new file `path`. Raises Internal in the words Docker has for it."""
+    if not urlsplit(url).hostname:
+        raise Internal(f'Get "{url.replace("//", "", 1)}": http: no Host in request URL')
     digest = hashlib.sha256()
     try:
         async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False, trust_env=False) as session,
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=HostResolver()),
+                timeout=_TIMEOUT,
+                auto_decompress=False,
+                trust_env=False,
+            ) as session,
             session.get(url, max_redirects=_REDIRECTS_MAX) as answer,
         ):
             if answer.status >= 400:
-                raise Internal(f"failed to GET {url} with status {answer.status} {answer.reason}: ")
+                said = (await answer.content.read(_REFUSAL_BYTES_MAX)).decode("utf-8", "replace").strip()
+                kind = _REFUSALS.get(answer.status, Internal)
+                raise kind(f"failed to GET {url} with status {answer.status} {answer.reason}: {said}")
             size = 0
             with open(path, "xb") as file:
                 async for piece in answer.content.iter_chunked(_PIECE):
@@ -143,17 +158,8 @@ async def download(url: str, path: Path) -> Download:
                 sha256=digest.hexdigest(),
                 modified_ns=_http_time_ns(answer.headers.get("Last-Modified", "")),
             )
-    except aiohttp.ClientConnectorError as error:
-        raise Internal(f'Get "{url}": {_dial_text(error)}') from error
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise Internal(f'Get "{url}": {error}') from error
-
-
-def _dial_text(error: aiohttp.ClientConnectorError) -> str:
-    reason = error.os_error
-    if isinstance(reason, ConnectionRefusedError):
-        return f"dial tcp {error.host}:{error.port}: connect: connection refused"
-    return f"dial tcp {error.host}:{error.port}: {(reason.strerror or str(reason)).lower()}"
+    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+        raise unreachable(error, "Get", url) from error
 
 
 def _http_time_ns(text: str) -> int:

@@ -17,6 +17,7 @@ from agent.build.events import (
     ImageMade,
     Notice,
     OutputPiece,
+    PullMessage,
     StageDone,
     StepCached,
     StepStarted,
@@ -172,7 +173,7 @@ class StageRunner:
         key = step_key(self._image_id, text, self._common_inputs())
         if await self._use_cached(key, command):
             return
-        container_id = await self._placeholder()
+        container_id = await self._placeholder(command)
         await self._emit(ContainerStarted(container_id))
         created = now()
         # A container's own host name and never-null labels are what a commit of a real one records.
@@ -187,12 +188,12 @@ class StageRunner:
             await self._emit(ContainerRemoved(container_id))
         await self._take(key, image_id, text)
 
-    async def _placeholder(self) -> str:
+    async def _placeholder(self, command: list[str]) -> str:
         """The container of a step that runs nothing: only an id, or a real one when the client wants to keep them."""
         if self._context.options.remove or not self._image_id:
             return new_container_id()
         container = RunContainer(self._context)
-        config = self._config.document(Cmd=["/bin/sh"], Entrypoint=None)
+        config = self._config.document(Cmd=command, Entrypoint=None)
         container_id = await container.create(config, host_config(self._context.options, network="default", mounts=()))
         await container.keep()
         return container_id
@@ -251,12 +252,12 @@ class StageRunner:
         key = step_key(self._image_id, text, self._common_inputs())
         if await self._use_cached(key, command):
             return
-        shown_id = await self._placeholder()
-        await self._emit(ContainerStarted(shown_id))
-        created = now()
-        document = self._document(command, shown_id, created, hostname=True)
         async with self._writable() as (container_id, root):
             await asyncio.to_thread(_make_directory, root, self._config.working_dir)
+            shown_id = await self._placeholder(command)
+            await self._emit(ContainerStarted(shown_id))
+            created = now()
+            document = self._document(command, shown_id, created, hostname=True)
             image_id = await self._layered_image(container_id, document, text, created, take=True)
         if self._context.options.remove:
             await self._emit(ContainerRemoved(shown_id))
@@ -275,6 +276,8 @@ class StageRunner:
         )
         try:
             await step.prepare()
+            for message in step.downloads():
+                await self._emit(PullMessage(message))
             command = [*self._config.shell, f"#(nop) {step.history_text()}"]
             text = " ".join(command)
             key = step_key(self._image_id, text, [*self._common_inputs(), *step.key_inputs()])

@@ -45,6 +45,19 @@ def make_tar(entries: dict[str, Entry], **fields: int) -> bytes:
     return out.getvalue()
 
 
+def test_the_padding_of_the_last_entry_may_be_missing(tmp_path: Path) -> None:
+    """What docker's client sends for `build -f -`: it cuts the archive off after the last byte."""
+    whole = make_tar({"a": b"1", "Dockerfile": b"FROM x\n"})
+    cut = whole.rstrip(b"\0")
+    assert cut.endswith(b"FROM x\n")
+    context = spool_context(iter([cut]), tmp_path)
+    entry = context.stat("Dockerfile")
+    assert entry is not None
+    with context.open_file(entry) as (descriptor, offset):
+        assert os.pread(descriptor, entry.size, offset) == b"FROM x\n"
+    context.close()
+
+
 def pieces(data: bytes, size: int = 1000) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
