@@ -51,6 +51,7 @@ class Content:
 
     def __init__(self, root: Path, store: Store, snapshots: Snapshotter, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
+        self.root = root
         self.blobs = BlobStore(root)
         self.catalog = Catalog(store)
         self.snapshots = snapshots

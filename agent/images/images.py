@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from agent.host import failpoints
 from agent.images.archives import Archives
@@ -18,6 +18,7 @@ from agent.images.pulling import Pulling
 from agent.images.pushing import Pushing
 from agent.images.registry.endpoints import Endpoints
 from agent.images.registry.login import check_login, inspect_distribution
+from agent.images.registry.search import search
 from agent.images.roots import Roots
 from agent.images.saving import Saving
 from agent.images.sessions import Sessions
@@ -163,6 +164,11 @@ class LocalImages:
 
     async def distribution(self, ref: str, credentials: Credentials | None = None) -> dict[str, object]:
         return await inspect_distribution(self._sessions.get(), self._endpoints, ref, credentials)
+
+    async def search(
+        self, term: str, *, limit: int = 0, credentials: Credentials | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        return await search(self._sessions.get(), self._endpoints, term, limit=limit, credentials=credentials)
 
     # making images
     async def import_tar(

@@ -23,7 +23,8 @@ from agent.images.platforms import parse_platform
 from agent.images.tar_writer import tar_tree
 from agent.ports.images import Image
 from wire.errors import Invalid, NotFound
-from wire.refs import DEFAULT_TAG, Reference, parse_repository, parse_tag
+from wire.refs import Reference, parse_repository
+from wire.versions import DOCKER_VERSION
 
 __all__ = ["Importing", "name_of"]
 
@@ -32,11 +33,7 @@ def name_of(repo: str, tag: str) -> Reference | None:
     """The name `repo:tag` with Docker's checks; None without a repository."""
     if not repo:
         return None
-    reference = parse_repository(repo)
-    if tag:
-        reference = reference.with_tag(parse_tag(tag))
-    elif not reference.tag:
-        reference = reference.with_tag(DEFAULT_TAG)
+    reference = parse_repository(repo, tag)
     if reference.path == "library/sha256" and reference.domain == "docker.io":
         raise Invalid("refusing to create an ambiguous tag using digest algorithm as name")
     return reference
@@ -61,6 +58,8 @@ class Importing:
         content = self._content
         name = name_of(repo, tag)
         wanted = parse_platform(platform)
+        if wanted.os not in ("", "linux"):
+            raise Invalid("operating system is not supported")
         async with content.lease() as lease:
             writer = await content.quick(content.blobs.open_writer)
             with writer:
@@ -76,6 +75,7 @@ class Importing:
                 "config": container_config(changes),
                 "container_config": container_config(),
                 "created": created,
+                "docker_version": DOCKER_VERSION,
                 "history": [new_history(created, comment=message)],
                 "os": wanted.os or "linux",
                 "rootfs": {"type": "layers", "diff_ids": [diff_id]},
@@ -121,6 +121,7 @@ class Importing:
                 "config": container_config(config),
                 "container": container_id,
                 "created": created,
+                "docker_version": DOCKER_VERSION,
                 "history": [*past, entry],
                 "os": base.get("os") or "linux",
                 "rootfs": {"type": "layers", "diff_ids": diff_ids},

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import posixpath
+import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
@@ -28,9 +30,12 @@ from agent.images.streams import BlockingChunks
 from agent.images.tar_reader import TarReader
 from agent.ports.images import Progress
 from wire.errors import Invalid, MooringError
+from wire.go_json import json_fault
 from wire.refs import Reference, parse_reference
 
 __all__ = ["Loading"]
+
+_log = logging.getLogger(__name__)
 
 _SMALL: Final = 1 << 20
 _ALL_SMALL: Final = 64 << 20
@@ -45,6 +50,8 @@ class _Archive:
     small: dict[str, bytes] = field(default_factory=dict)
     large: dict[str, BlobWriter] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)  # at the top
+    shown: str = ""  # what Docker would have unpacked the archive into: its messages name files there
 
     def close(self) -> None:
         for writer in self.large.values():
@@ -59,7 +66,11 @@ class _Archive:
             if current not in self.links:
                 break
             current = self.links[current]
-        raise Invalid(f"invalid archive: {wanted} is not in it")
+        raise self.missing(wanted)
+
+    def missing(self, name: str) -> Invalid:
+        """What Docker says of a file that the archive should have."""
+        return Invalid(f"open {self.shown}/{name}: no such file or directory")
 
     def read(self, name: str) -> bytes:
         found = self.resolve(name)
@@ -71,7 +82,7 @@ class _Archive:
         try:
             return json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
-            raise Invalid(f"invalid archive: {name}: {error}") from error
+            raise Invalid(json_fault(self.read(name), at_end="unexpected EOF") or f"{name}: {error}") from error
 
 
 @dataclass(slots=True)
@@ -93,7 +104,7 @@ class Loading:
 
     async def load(self, source: BinaryIO | AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         """See `agent.ports.images.Images.load`."""
-        archive = _Archive()
+        archive = _Archive(shown=f"{self._content.root.parent}/tmp/docker-import-{secrets.randbelow(4_000_000_000)}")
         lines: asyncio.Queue[Progress | None] = asyncio.Queue()
         work = asyncio.ensure_future(self._work(source, archive, lines.put_nowait, quiet))
         work.add_done_callback(lambda _: lines.put_nowait(None))
@@ -110,6 +121,8 @@ class Loading:
     async def _work(self, source: BinaryIO | AsyncIterator[bytes], archive: _Archive, emit: Emit, quiet: bool) -> None:
         await self._read(source, archive)
         images = _images_of(archive)
+        if not images:
+            emit({})  # as Docker: an empty message
         for found in images:
             await self._add(archive, found, emit, quiet)
         # Last, as Docker: a child may come before its parent.
@@ -119,6 +132,16 @@ class Loading:
                 await self._content.catalog.set_parent(digest_of(found.config), found.parent)
 
     async def _read(self, source: BinaryIO | AsyncIterator[bytes], archive: _Archive) -> None:
+        try:
+            await self._read_all(source, archive)
+        except Invalid as error:
+            text, colon, where = error.message.partition(": invalid tar header: ")
+            if not colon:
+                raise
+            _log.info("load.refused: %s", where)  # the client is told in Docker's words, without the place
+            raise Invalid(f"{text}: invalid tar header") from error
+
+    async def _read_all(self, source: BinaryIO | AsyncIterator[bytes], archive: _Archive) -> None:
         if not isinstance(source, AsyncIterator):
             await self._content.bulk(self._collect, read_chunks(source.read, _SMALL), archive)
             return
@@ -141,6 +164,9 @@ class Loading:
         total = 0
         for entry in reader:
             name = posixpath.normpath(entry.name).lstrip("/")
+            top, slash, _ = name.partition("/")
+            if slash or entry.kind == tar_reader.DIRECTORY:
+                archive.directories.add(top)
             if entry.kind == tar_reader.SYMLINK:
                 archive.links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), entry.link))
             elif entry.kind == tar_reader.HARDLINK:
@@ -168,7 +194,7 @@ class Loading:
             raise Invalid(f"cannot load {system} image on linux")
         if len(found.layers) != len(diff_ids):
             raise Invalid(
-                f"invalid manifest, layers length mismatch: expected {len(diff_ids)}, got {len(found.layers)}"
+                f"invalid manifest, layers length mismatch: expected {len(found.layers)}, got {len(diff_ids)}"
             )
         async with content.lease() as lease:
             lease.add(*diff_ids)
@@ -261,13 +287,18 @@ def _images_of(archive: _Archive) -> list[_Found]:
         return _oci_images(archive)
     if "repositories" in archive.small:
         raise Invalid("unsupported archive: images saved before Docker 1.10 have to be saved again by a newer one")
-    raise Invalid("invalid archive: neither manifest.json nor index.json is in it")
+    # Docker now reads it as one of the first format, in which each directory at the top is a layer.
+    for name in sorted(archive.directories - {".", ""}):
+        missing = "layer.tar" if f"{name}/json" in archive.small else "json"
+        raise archive.missing(f"{name}/{missing}")
+    raise archive.missing("repositories")
 
 
 def _docker_images(archive: _Archive) -> list[_Found]:
     manifests = archive.object("manifest.json")
     if not isinstance(manifests, list):
-        raise Invalid("invalid archive: manifest.json")
+        kind = {dict: "object", str: "string", bool: "bool", type(None): "null"}.get(type(manifests), "number")
+        raise Invalid(f"json: cannot unmarshal {kind} into Go value of type []tarexport.manifestItem")
     found: list[_Found] = []
     for manifest in manifests:
         if not isinstance(manifest, dict) or not isinstance(manifest.get("Config"), str):

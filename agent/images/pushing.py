@@ -23,7 +23,7 @@ from agent.images.content import Content
 from agent.images.progress import Emit, Meter, aux, from_thread, message, status
 from agent.images.registry.client import connect
 from agent.images.registry.endpoints import Endpoints
-from agent.images.registry.errors import RegistryError, Unreachable, push_error
+from agent.images.registry.errors import NoCredentials, RegistryError, Unreachable, push_error
 from agent.images.registry.manifests import DOCKER_CONFIG, DOCKER_LAYER, OCI_LAYER, Blob, build_manifest, media_type_of
 from agent.images.registry.uploads import Uploads
 from agent.images.sessions import Sessions
@@ -59,13 +59,15 @@ class Pushing:
             raise Invalid("cannot push a digest reference")
         if tag:
             reference = reference.with_tag(parse_tag(tag))
-        yield message(f"The push refers to repository [{reference.familiar_name}]")
+        yield message(f"The push refers to repository [{reference.name}]")
         targets = [reference] if reference.tag else self._tags_of(reference)
+        if not self._content.catalog.references(reference.without_suffix()) or not targets:
+            raise NotFound(f"An image does not exist locally with the tag: {reference.familiar_name}")
         missing = [target for target in targets if self._content.catalog.find_name(target) is None]
-        if missing or not targets:
-            raise NotFound(f"An image does not exist locally with the tag: {(missing or [reference])[0].familiar_name}")
         try:
             client = await connect(self._sessions.get(), self._endpoints.push(reference.domain), credentials)
+            if missing:  # told only once the registry was reached
+                raise NotFound(f"tag does not exist: {missing[0].familiar}")
             uploads = Uploads(client, reference)
             for target in targets:
                 async with aclosing(self._push_one(uploads, target)) as lines:
@@ -154,6 +156,8 @@ class Pushing:
                 return await self._try_layer(uploads, target, diff_id, row, emit)
             except (RegistryError, Unreachable) as error:
                 attempt += 1
+                if isinstance(error, NoCredentials):
+                    raise
                 if attempt >= _ATTEMPTS or (isinstance(error, RegistryError) and not error.is_temporary):
                     raise
                 wait_s = error.retry_after_s if isinstance(error, RegistryError) else 0.0

@@ -22,7 +22,7 @@ from agent.images.streams import stream_blocking
 from agent.images.tar_reader import TarEntry
 from agent.images.tar_writer import END_OF_ARCHIVE, file_header, header
 from agent.ports.images import Image
-from wire.errors import Internal, NotFound
+from wire.errors import Internal, Invalid, NotFound
 from wire.refs import Reference, is_identifier, parse_reference
 
 __all__ = ["Saving"]
@@ -83,17 +83,25 @@ class Saving:
         catalog = self._content.catalog
         if is_identifier(ref.removeprefix("sha256:")):
             return [(catalog.resolve(ref), None)]
-        reference = parse_reference(ref)
+        try:
+            reference = parse_reference(ref)
+        except Invalid as error:
+            raise Internal(error.message) from error  # Docker answers 500 here
         if reference.is_name_only:
             tags = [name for name in catalog.references(reference) if not name.digest]
             if tags:
                 return [(catalog.find_name(name) or "", name) for name in tags]
-        try:
-            image_id = catalog.resolve(ref)
-        except NotFound:
-            raise NotFound(f"No such image: {ref}") from None
-        named = catalog.find_name(reference.with_default_tag()) == image_id
-        return [(image_id, reference.with_default_tag() if named and not reference.digest else None)]
+            try:
+                return [(catalog.resolve(ref), None)]
+            except NotFound:
+                raise NotFound(f"No such image: {ref}") from None
+        if reference.familiar_name == "sha256":  # `sha256:` and the beginning of an id
+            return [(catalog.resolve(ref), None)]
+        name = reference.with_digest(reference.digest) if reference.digest else reference
+        image_id = catalog.find_name(name)
+        if image_id is None:
+            raise NotFound("reference does not exist")
+        return [(image_id, None if name.digest else name)]
 
     async def _layer(self, diff_id: str) -> _Layer:
         content = self._content
@@ -116,7 +124,7 @@ class Saving:
             config = self._content.blobs.read(image.id)
             created_ns = max(int(image.created_at), 0) * 1_000_000_000
             small[image.id] = (config, created_ns)
-            described = [{"mediaType": OCI_LAYER, "digest": d, "size": layers[d].tar_bytes} for d in image.diff_ids]
+            described = [{"mediaType": OCI_LAYER, "size": layers[d].tar_bytes, "digest": d} for d in image.diff_ids]
             oci = _json(
                 {
                     "schemaVersion": 2,
@@ -148,7 +156,7 @@ class Saving:
             if described:
                 manifest["LayerSources"] = {str(d["digest"]): d for d in described}
             manifests.append(manifest)
-        for directory in ("blobs/", _BLOBS):
+        for directory in ("blobs/", _BLOBS) if chosen else ():
             yield header(TarEntry(directory, tar_reader.DIRECTORY, mode=0o755, mtime_ns=now))
         for digest in sorted({*small, *layers}):
             if digest in small:
@@ -157,14 +165,15 @@ class Saving:
             else:
                 yield from self._layer_file(layers[digest], now)
         documents = {
-            "index.json": {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": index},
-            "manifest.json": manifests,
-            "oci-layout": {"imageLayoutVersion": "1.0.0"},
+            "index.json": _json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": index or None}),
+            "manifest.json": _json(manifests or None) + b"\n",
+            "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
         }
-        for path, document in documents.items():
-            yield _file(path, _json(document), 0)
         if repositories:
-            yield _file("repositories", _json(repositories), 0)
+            sorted_names = {name: dict(sorted(tags.items())) for name, tags in sorted(repositories.items())}
+            documents["repositories"] = _json(sorted_names) + b"\n"
+        for path, data in documents.items():
+            yield _file(path, data, 0)
         yield END_OF_ARCHIVE
 
     def _layer_file(self, layer: _Layer, mtime_ns: int) -> Iterator[bytes]:

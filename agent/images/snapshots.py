@@ -204,12 +204,14 @@ class OverlaySnapshotter:
         return RootPaths(merged=home / "merged", upper=home / "upper", work=home / "work", lowers=tuple(lowers))
 
     def image_data(self, diff_ids: Sequence[str]) -> dict[str, str]:
-        """`GraphDriver.Data` of an image: its top layer is the upper one."""
+        """`GraphDriver.Data` of an image: its top layer is the upper one. It is never mounted by itself, so the merged
+        and the work directory are only names, as in Docker."""
         layers = [str(self.layer_path(diff_id)) for diff_id in reversed(diff_ids)]
         if not layers:
             return {}
         data = {"LowerDir": ":".join(layers[1:])} if layers[1:] else {}
-        return data | {"UpperDir": layers[0]}
+        top = layers[0]
+        return data | {"MergedDir": f"{top}.merged", "UpperDir": top, "WorkDir": f"{top}.work"}
 
     def mount(self, container_id: str, diff_ids: Sequence[str], *, init: bool = True) -> RootPaths:
         """Mount the root at `merged`; nothing when it is mounted. NotFound without `prepare`."""

@@ -159,6 +159,12 @@ class Images(Protocol):
         """Descriptor and platforms, Docker's `/distribution/{name}/json` shape."""
         ...
 
+    async def search(
+        self, term: str, *, limit: int = 0, credentials: Credentials | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Repositories that a registry's index finds, in Docker's shape. Invalid for a bad term or limit."""
+        ...
+
     # root file systems
     async def prepare(self, container_id: str, image_id: str, *, init: bool = True) -> Rootfs:
         """Make the container's upper and its place above the image's layers durable; not mounted yet.

@@ -90,7 +90,7 @@ class Authorizer:
                 return f"Bearer {await self._token(challenge, scopes, tls=tls, offline=offline)}"
         for challenge in self._challenges:
             if challenge.scheme == "basic" and self._credentials.username:
-                return _basic(self._credentials)
+                return basic_authorization(self._credentials)
         return ""
 
     async def _token(self, challenge: Challenge, scopes: Sequence[str], *, tls: Tls, offline: bool) -> str:
@@ -120,7 +120,7 @@ class Authorizer:
         query += [("scope", scope) for scope in scopes]
         headers = {}
         if self._credentials.username:
-            headers["Authorization"] = _basic(self._credentials)
+            headers["Authorization"] = basic_authorization(self._credentials)
             query.append(("account", self._credentials.username))
         if offline:
             query += [("offline_token", "true"), ("client_id", _CLIENT)]
@@ -166,6 +166,7 @@ def _refusal(error: RegistryError) -> RegistryError:
     return error
 
 
-def _basic(credentials: Credentials) -> str:
+def basic_authorization(credentials: Credentials) -> str:
+    """The value of an `Authorization` header."""
     pair = f"{credentials.username}:{credentials.password}".encode()
     return f"Basic {base64.b64encode(pair).decode('ascii')}"

@@ -17,10 +17,11 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from yarl import URL
 
+from agent.host.lookup import HostResolver
 from agent.images.blobs import digest_of
 from agent.images.registry.auth import Authorizer, parse_challenges
 from agent.images.registry.endpoints import Endpoint, proxy_for
-from agent.images.registry.errors import RegistryError, Unreachable, parse_error, unreachable
+from agent.images.registry.errors import NoCredentials, RegistryError, Unreachable, parse_error, unreachable
 from agent.images.registry.manifests import ACCEPT
 from agent.ports.images import Credentials
 from wire.errors import Internal, Invalid
@@ -40,7 +41,7 @@ def new_session() -> aiohttp.ClientSession:
     """The one session of the room; its owner closes it. No cookies: registries that set them do so to track sessions
     between their own front ends, and tokens of two users must never mix."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=16, ttl_dns_cache=30),
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=16, ttl_dns_cache=30, resolver=HostResolver()),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
@@ -111,17 +112,19 @@ class RegistryClient:
         accept: Sequence[int] = (200,),
         data: Any = None,
         follow: bool = False,
+        told_as: str = "",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An authorised request whose status is one of `accept`; anything else is raised as RegistryError.
 
         A 401 is answered once with a fresh token. Only `follow` follows redirects, without our credentials when they
         lead to another origin. `data` that is a generator cannot be sent again: callers ask for a token beforehand.
+        `told_as` is the method Docker would have tried first.
         """
         for attempt in (0, 1):
             try:
                 authorization = await self.authorizer.header(scopes, tls=self.endpoint.tls)
                 if not authorization and attempt:
-                    raise Unreachable(f'{_go_method(method)} "{url}": no basic auth credentials')
+                    raise NoCredentials(f'{told_as or _go_method(method)} "{url}": no basic auth credentials')
                 async with self._follow(method, url, authorization, headers or {}, data, follow) as response:
                     if response.status in accept:
                         yield response
@@ -191,7 +194,14 @@ class RegistryClient:
         """By tag or digest; a digest is checked against the bytes."""
         url = self.url(reference, f"manifests/{which}")
         headers = {"Accept": ", ".join(accept)}
-        async with self.request("GET", url, [pull_scope(reference)], headers=headers, follow=True) as response:
+        async with self.request(
+            "GET",
+            url,
+            [pull_scope(reference)],
+            headers=headers,
+            follow=True,
+            told_as="" if is_digest(which) else "Head",
+        ) as response:
             data = await _read_bounded(response, _MANIFEST_BYTES)
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         digest = digest_of(data)

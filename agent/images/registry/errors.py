@@ -12,10 +12,11 @@ from typing import Any
 
 import aiohttp
 
+from agent.host.lookup import LookupFailed
 from wire.errors import Internal, MooringError, NotFound
 from wire.refs import Reference
 
-__all__ = ["RegistryError", "Unreachable", "parse_error", "pull_error", "push_error", "unreachable"]
+__all__ = ["NoCredentials", "RegistryError", "Unreachable", "parse_error", "pull_error", "push_error", "unreachable"]
 
 _BY_STATUS = {
     401: ("UNAUTHORIZED", "authentication required"),
@@ -43,6 +44,10 @@ class Unreachable(Internal):
     """No answer, or one cut short. `wrong_scheme` when TLS was spoken to a plain server."""
 
     wrong_scheme = False
+
+
+class NoCredentials(Unreachable):
+    """The registry wants a password and there is none; asking again changes nothing."""
 
 
 def parse_error(status: int, reason: str, body: bytes, headers: Any, method: str, url: str) -> RegistryError:
@@ -90,6 +95,9 @@ def pull_error(error: MooringError, reference: Reference) -> MooringError:
 
 
 def push_error(error: MooringError) -> MooringError:
+    """Docker's wording of a refused push."""
+    if isinstance(error, NoCredentials):
+        return Internal("no basic auth credentials")
     return Internal(error.message) if isinstance(error, RegistryError) else error
 
 
@@ -106,7 +114,8 @@ def _with_scheme(made: Unreachable, error: Exception) -> Unreachable:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"dial tcp: lookup {error.host}: no such host"
+        cause = error.os_error
+        return f"dial tcp: {cause if isinstance(cause, LookupFailed) else f'lookup {error.host}: no such host'}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         detail = str(error.certificate_error)
         if "self-signed" in detail or "unable to get local issuer" in detail:

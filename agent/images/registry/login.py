@@ -10,10 +10,10 @@ import aiohttp
 from agent.images.configs import parse_config
 from agent.images.registry.client import RegistryClient, connect
 from agent.images.registry.endpoints import Endpoint, Endpoints, proxy_for
-from agent.images.registry.errors import RegistryError, Unreachable, pull_error, unreachable
+from agent.images.registry.errors import RegistryError, Unreachable, unreachable
 from agent.images.registry.manifests import Index, parse_manifest
 from agent.ports.images import Credentials
-from wire.errors import Internal, MooringError, Unauthenticated
+from wire.errors import Internal, MooringError, NotFound, Unauthenticated
 from wire.refs import DEFAULT_DOMAIN, parse_reference
 
 __all__ = ["check_login", "inspect_distribution"]
@@ -87,7 +87,9 @@ async def inspect_distribution(
             config, _, _ = parse_config(data)
             keys = {"architecture": "architecture", "os": "os", "os.version": "os.version", "variant": "variant"}
             platforms = [{key: config[source] for key, source in keys.items() if config.get(source)}]
-    except MooringError as error:
-        raise pull_error(error, reference) from error
+    except RegistryError as error:  # as it came: nothing was to be pulled
+        if error.status == 404:
+            raise NotFound(error.message) from error
+        raise Internal(error.message) from error
     descriptor = {"mediaType": document.media_type, "digest": fetched.digest, "size": len(fetched.data)}
     return {"Descriptor": descriptor, "Platforms": platforms}
