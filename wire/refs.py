@@ -128,12 +128,15 @@ def parse_reference(text: str) -> Reference:
     return Reference(parts.group(1), parts.group(2), tag, digest)
 
 
-def parse_repository(text: str) -> Reference:
-    """Parse a name that may carry neither tag nor digest, as `POST /images/{name}/tag` takes it; a tag is kept."""
+def parse_repository(text: str, tag: str = "") -> Reference:
+    """Parse what the `repo` and `tag` of a request name: `tag` counts before one in `repo`, `latest` without either.
+
+    Raises Invalid with Docker's text, also for a digest.
+    """
     reference = parse_reference(text)
     if reference.digest:
-        raise Invalid("cannot create tag on a digest reference")
-    return reference
+        raise Invalid("cannot import digest reference")
+    return reference.with_tag(parse_tag(tag)) if tag else reference.with_default_tag()
 
 
 def parse_tag(text: str) -> str:

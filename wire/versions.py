@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from wire import errors
 
-__all__ = ["MAX_API", "MIN_API", "ApiVersion", "check", "parse", "split_prefix"]
+__all__ = ["DOCKER_VERSION", "MAX_API", "MIN_API", "ApiVersion", "check", "parse", "split_prefix"]
 
 
 class ApiVersion(NamedTuple):
@@ -21,6 +21,8 @@ class ApiVersion(NamedTuple):
 
 MIN_API = ApiVersion(1, 24)
 MAX_API = ApiVersion(1, 45)
+DOCKER_VERSION = "26.1.5"
+"""The engine whose behaviour we match; clients compare `ServerVersion` to decide what to ask, images record it."""
 
 
 def parse(text: str) -> ApiVersion | None:

@@ -61,6 +61,9 @@ class Api:
             found = self._host_router.find(request.method, request.path[len(HOST_PREFIX) :])
         else:
             found = self._router.find(request.method, request.path)
+        if found is None and request.method == "OPTIONS":
+            await request.answer_nothing(200)  # as Docker, of any path
+            return
         if found is None:
             raise errors.NotFound("page not found")
         if asked is not None:

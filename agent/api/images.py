@@ -42,8 +42,8 @@ async def history(backends: Backends, request: Request) -> None:
 
 
 async def tag(backends: Backends, request: Request) -> None:
-    await backends.engine.image_tag(request.name, request.text("repo"), request.text("tag"))
-    await request.answer_nothing(201)
+    named = await backends.engine.image_tag(request.name, request.text("repo"), request.text("tag"))
+    await request.answer_nothing(201 if named else 200)
 
 
 async def remove(backends: Backends, request: Request) -> None:
@@ -112,15 +112,25 @@ async def load(backends: Backends, request: Request) -> None:
 
 
 async def save(backends: Backends, request: Request) -> None:
-    await request.stream(await backends.engine.image_save(list(request.texts("names"))), _TAR)
+    await request.stream_checked(await backends.engine.image_save(list(request.texts("names"))), _TAR)
 
 
 async def save_one(backends: Backends, request: Request) -> None:
-    await request.stream(await backends.engine.image_save([request.name]), _TAR)
+    await request.stream_checked(await backends.engine.image_save([request.name]), _TAR)
 
 
 async def search(backends: Backends, request: Request) -> None:
-    raise errors.Unsupported("searching a registry is not offered by this engine")
+    try:
+        limit = request.find_number("limit", errors.Invalid) or 0
+    except errors.Invalid as error:
+        raise errors.Invalid(f"invalid limit specified: {error.message}") from error
+    found = await backends.engine.image_search(
+        request.text("term"),
+        limit=limit,
+        filters=request.filters,
+        credentials=parse_registry_auth(request.header("x-registry-auth")),
+    )
+    await request.answer_json(found)
 
 
 async def distribution(backends: Backends, request: Request) -> None:

@@ -11,7 +11,7 @@ __all__ = ["create", "inspect", "list_", "refuse", "remove"]
 
 
 async def list_(backends: Backends, request: Request) -> None:
-    await request.answer_json(backends.engine.plugin_list())
+    await request.answer_json(backends.engine.plugin_list(request.filters))
 
 
 async def inspect(backends: Backends, request: Request) -> None:
@@ -31,6 +31,7 @@ def refuse(verb: str) -> Callable[[Backends, Request], Awaitable[None]]:
     """A handler for what would need a running plugin."""
 
     async def handler(backends: Backends, request: Request) -> None:
-        backends.engine.plugin_refuse(request.name, verb)
+        settings = await request.find(list[str]) if verb == "set" else None
+        backends.engine.plugin_refuse(request.name, verb, settings or ())
 
     return handler

@@ -86,7 +86,8 @@ def adapt_exec(body: ExecCreateRequest, version: ApiVersion) -> ExecCreateReques
 
 
 def adapt_images(documents: list[Document], version: ApiVersion) -> list[Document]:
-    """Before 1.43 an image without names had the name `<none>`; before 1.44 there was VirtualSize."""
+    """Before 1.43 an image without names had the name `<none>`, and no names of one kind were null; before 1.44 there
+    was VirtualSize."""
     if version >= (1, 44):
         return documents
     adapted = []
@@ -94,6 +95,8 @@ def adapt_images(documents: list[Document], version: ApiVersion) -> list[Documen
         image = {**image, "VirtualSize": image["Size"]}
         if version < (1, 43) and not image.get("RepoTags") and not image.get("RepoDigests"):
             image |= {"RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"]}
+        elif version < (1, 43):
+            image |= {name: image.get(name) or None for name in ("RepoTags", "RepoDigests")}
         adapted.append(image)
     return adapted
 
@@ -110,16 +113,21 @@ def adapt_image(document: Document, version: ApiVersion) -> Document:
 
     The engine gives `Container` and `ContainerConfig` where the image has them.
     """
-    adapted = dict(document)
-    container, config = adapted.pop("Container", ""), adapted.pop("ContainerConfig", None)
+    document = dict(document)
+    container, config = document.pop("Container", ""), document.pop("ContainerConfig", None)
     if version >= (1, 45):
-        return adapted
-    if container:
-        adapted["Container"] = container
-    adapted["ContainerConfig"] = _EMPTY_CONFIG | (config or {})
-    if version < (1, 44):
-        adapted["VirtualSize"] = document["Size"]
-        adapted.setdefault("Created", "0001-01-01T00:00:00Z")
+        return document
+    adapted: Document = {}
+    for name, value in document.items():  # in Docker's order: people compare printed documents
+        if name == "DockerVersion":
+            if version < (1, 44):
+                adapted.setdefault("Created", "0001-01-01T00:00:00Z")
+            if container:
+                adapted["Container"] = container
+            adapted["ContainerConfig"] = _EMPTY_CONFIG if config is None else config
+        adapted[name] = value
+        if name == "Size" and version < (1, 44):
+            adapted["VirtualSize"] = value
     return adapted
 
 
@@ -131,10 +139,10 @@ def adapt_info(document: Document, version: ApiVersion) -> Document:
 
 
 def adapt_usage(document: Document, version: ApiVersion) -> Document:
-    """`system df`: BuilderSize before 1.42, VirtualSize of images before 1.44."""
+    """`system df`: BuilderSize (when there is any) before 1.42, VirtualSize of images before 1.44."""
     adapted = dict(document)
-    if version < (1, 42):
-        adapted["BuilderSize"] = sum(record["Size"] for record in document.get("BuildCache") or ())
+    if version < (1, 42) and (size := sum(record["Size"] for record in document.get("BuildCache") or ())):
+        adapted["BuilderSize"] = size
     if version < (1, 44) and adapted.get("Images"):
-        adapted["Images"] = adapt_images(adapted["Images"], version)
+        adapted["Images"] = [{**image, "VirtualSize": image["Size"]} for image in adapted["Images"]]
     return adapted

@@ -13,8 +13,8 @@ from agent.engine.context import Context
 from agent.engine.merge import merge_config
 from agent.engine.pause import pause, unpause
 from wire.engine.containers import CommitRequest, ContainerConfig
-from wire.errors import Conflict, Invalid, MooringError
-from wire.refs import parse_reference
+from wire.errors import Conflict, MooringError
+from wire.refs import parse_repository
 
 __all__ = ["commit"]
 
@@ -60,11 +60,8 @@ def _name(body: CommitRequest) -> tuple[str, str, str]:
     """(repository, tag, the name as people write it); all empty when the image gets no name."""
     if not body.repo:
         return "", "", ""
-    reference = parse_reference(f"{body.repo}:{body.tag}" if body.tag else body.repo)
-    if reference.digest:
-        raise Invalid("cannot import digest reference")
-    tag = reference.tag or "latest"
-    return reference.name, tag, f"{reference.familiar_name}:{tag}"
+    reference = parse_repository(body.repo, body.tag)
+    return reference.name, reference.tag, reference.familiar
 
 
 def _document(config: ContainerConfig) -> dict[str, Any]:

@@ -268,8 +268,8 @@ class Engine:
     async def image_history(self, ref: str) -> Documents:
         return await image_verbs.image_history(self._ctx, ref)
 
-    async def image_tag(self, ref: str, repo: str, tag: str = "") -> None:
-        await image_verbs.image_tag(self._ctx, ref, repo, tag)
+    async def image_tag(self, ref: str, repo: str, tag: str = "") -> bool:
+        return await image_verbs.image_tag(self._ctx, ref, repo, tag)
 
     async def image_remove(self, ref: str, *, force: bool = False, noprune: bool = False) -> Documents:
         return await image_removal.image_remove(self._ctx, ref, force=force, noprune=noprune)
@@ -306,6 +306,11 @@ class Engine:
     async def distribution(self, ref: str, credentials: Credentials | None = None) -> Document:
         return await self._ctx.images.distribution(ref, credentials)
 
+    async def image_search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, credentials: Credentials | None = None
+    ) -> Documents:
+        return await image_verbs.image_search(self._ctx, term, limit=limit, filters=filters, credentials=credentials)
+
     # networks
     async def network_list(self, filters: Filters | None = None) -> Documents:
         return await network_verbs.network_list(self._ctx, filters)
@@ -335,8 +340,8 @@ class Engine:
 
     # volumes
     # plugins
-    def plugin_list(self) -> Documents:
-        return plugins.listing(self._ctx)
+    def plugin_list(self, filters: Filters | None = None) -> Documents:
+        return plugins.listing(self._ctx, filters)
 
     def plugin_inspect(self, ref: str) -> Document:
         return plugins.inspect(self._ctx, ref)
@@ -347,8 +352,8 @@ class Engine:
     async def plugin_remove(self, ref: str) -> Document:
         return await plugins.remove(self._ctx, ref)
 
-    def plugin_refuse(self, ref: str, verb: str) -> None:
-        plugins.refuse(self._ctx, ref, verb)
+    def plugin_refuse(self, ref: str, verb: str, settings: Sequence[str] = ()) -> None:
+        plugins.refuse(self._ctx, ref, verb, settings)
 
     # volumes
     async def volume_list(self, filters: Filters | None = None) -> Document:

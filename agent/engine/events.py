@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from agent.engine.clock import now_ns, parse_timestamp
 from wire.errors import Internal, Invalid, PreconditionFailed
+from wire.filters import match_labels
+from wire.refs import parse_reference
 
 __all__ = ["EventBus"]
 
@@ -139,27 +141,24 @@ class EventBus:
         self._readers.clear()
 
 
-_TYPES = frozenset(
-    {"container", "image", "volume", "network", "daemon", "plugin", "node", "service", "secret", "config"}
-)
-"""Filters that name an actor. Docker ignores any other."""
-
-
 def _go(text: str) -> str:
     """How Go prints the parsed time in this one message: seconds as given."""
     return text
 
 
+_ACTORS: Final = ("config", "container", "daemon", "network", "node", "plugin", "secret", "service", "volume")
+"""Filters that name an actor. Docker ignores any other."""
+_LONG_ACTIONS: Final = frozenset(("exec_create", "exec_start", "health_status"))  # `exec_create: sh -c …`
+
+
 def _matches(event: Event, filters: Filters) -> bool:
-    if not filters:
-        return True
+    """Docker's rules. A filter it does not know is no filter."""
     attributes = event["Actor"]["Attributes"]
     for name, values in filters.items():
         if not values:
             continue
         if name == "event":
-            action = event["Action"]
-            if not any(action == value or action.split(":")[0] == value for value in values):
+            if not _action(event["Action"], values):
                 return False
         elif name == "type":
             if event["Type"] not in values:
@@ -168,33 +167,37 @@ def _matches(event: Event, filters: Filters) -> bool:
             if event["scope"] not in values:
                 return False
         elif name == "label":
-            if not all(_label(attributes, value) for value in values):
+            if not match_labels(filters, "label", attributes):
                 return False
         elif name == "image":
             if not _image(event, values):
                 return False
-        elif name in _TYPES and (event["Type"] != name or not _actor(event, values)):
-            return False
+        elif name in _ACTORS:
+            # As in Docker the beginning of an id or a name will do, and the kind of the event is not looked at.
+            sought = (event["Actor"]["ID"], attributes.get("name", ""))
+            if not any(text.startswith(value) for text in sought for value in values):
+                return False
     return True
 
 
-def _label(attributes: Mapping[str, str], wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
-    return key in attributes and (not equals or attributes[key] == value)
-
-
-def _actor(event: Event, values: Sequence[str]) -> bool:
-    actor = event["Actor"]
-    name = actor["Attributes"].get("name", "")
-    return any(value in (actor["ID"], name) or actor["ID"].startswith(value) for value in values)
+def _action(action: str, values: Sequence[str]) -> bool:
+    if _LONG_ACTIONS.intersection(values):
+        return any(action.startswith(value) for value in values)
+    return action in values
 
 
 def _image(event: Event, values: Sequence[str]) -> bool:
     """`--filter image=`: the image's own events, and those of containers made from it; a tag may be left out."""
     actor = event["Actor"]
-    names = [actor["ID"] if event["Type"] == "image" else "", actor["Attributes"].get("image", "")]
-    names.append(actor["Attributes"].get("name", "") if event["Type"] == "image" else "")
-    return any(name and any(value in (name, name.rpartition(":")[0]) for value in values) for name in names)
+    name = actor["Attributes"].get("name" if event["Type"] == "image" else "image", "")
+    return any(text in values for full in (actor["ID"], name) if full for text in (full, _without_tag(full)))
+
+
+def _without_tag(name: str) -> str:
+    try:
+        return parse_reference(name).familiar_name
+    except Invalid:
+        return name
 
 
 def _instant(text: str) -> int | None:

@@ -8,8 +8,8 @@ from typing import Any
 from agent.engine.context import Context
 from agent.engine.prune import labels_allow, parse_until
 from agent.ports.images import Image
-from wire.errors import Conflict, MooringError, NotFound
-from wire.filters import check_names, flag
+from wire.errors import Conflict, Invalid, MooringError, NotFound
+from wire.filters import check_names
 from wire.refs import parse_reference
 
 __all__ = ["image_prune", "image_remove"]
@@ -130,10 +130,22 @@ async def _delete(ctx: Context, image_id: str, records: Records, *, force: bool,
         await _delete(ctx, parent, records, force=False, prune=True, quiet=True)
 
 
+def _dangling_only(filters: Filters) -> bool:
+    """One value that says yes or no is enough, whatever stands beside it."""
+    values = filters.get("dangling", ())
+    if not values:
+        return True
+    if {"false", "0"}.intersection(values):
+        return False
+    if not {"true", "1"}.intersection(values):
+        raise Invalid(f"invalid filter 'dangling=[{' '.join(values)}]'")
+    return True
+
+
 async def image_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
     """Remove dangling images, or with `dangling=false` all that no container uses."""
     check_names(filters, ("dangling", "label", "label!", "until"))
-    dangling_only = flag(filters, "dangling", True)
+    dangling_only = _dangling_only(filters)
     until = parse_until(filters)
     used = {container.record.image_id for container in ctx.containers}
     before = ctx.images.layers_size_bytes()

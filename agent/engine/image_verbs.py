@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Final
@@ -15,18 +15,19 @@ from agent.engine.context import Context
 from agent.engine.prune import parse_until
 from agent.ports.images import Credentials, Image, Progress
 from wire.engine.containers import ContainerConfig
-from wire.errors import Internal, Invalid, MooringError, NotFound
+from wire.errors import Internal, Invalid, MooringError
 from wire.filters import check_names, flag, match_labels
-from wire.refs import parse_reference
+from wire.go_path import MalformedPattern, path_pattern
+from wire.refs import parse_repository
 
 __all__ = [
     "containers_using", "image_history", "image_import", "image_inspect", "image_list", "image_load", "image_pull",
-    "image_push", "image_save", "image_tag", "tell",
+    "image_push", "image_save", "image_search", "image_tag", "tell",
 ]  # fmt: skip
 
 Filters = Mapping[str, Sequence[str]]
 
-_KNOWN: Final = ("dangling", "label", "label!", "before", "since", "reference", "until")
+_KNOWN: Final = ("dangling", "label", "before", "since", "reference", "until")
 
 
 def tell(ctx: Context, action: str, actor: str, name: str) -> None:
@@ -56,6 +57,10 @@ async def image_list(
     before = _mark(ctx, asked, "before")
     since = _mark(ctx, asked, "since")
     until = parse_until(asked)
+    try:
+        patterns = [path_pattern(text) for text in asked.get("reference", ())]
+    except MalformedPattern as error:
+        raise Internal(str(error)) from error
     found: list[dict[str, Any]] = []
     for image in sorted(ctx.images.list(), key=lambda item: item.created_at, reverse=True):
         named = bool(image.repo_tags or image.repo_digests)
@@ -70,12 +75,10 @@ async def image_list(
         labels = _labels(image)
         if not match_labels(asked, "label", labels):
             continue
-        if any(match_labels({"x": [value]}, "x", labels) for value in asked.get("label!", ())):
-            continue
-        if not named and not all and ctx.images.children(image.id):
+        if not named and (not all or dangling) and ctx.images.children(image.id):
             continue
         tags, shown_digests = list(image.repo_tags), list(image.repo_digests)
-        if patterns := asked.get("reference"):
+        if patterns:
             tags = [tag for tag in tags if _matches(tag, patterns)]
             shown_digests = [item for item in shown_digests if _matches(item, patterns)]
             if not tags and not shown_digests:
@@ -107,17 +110,13 @@ def _labels(image: Image) -> dict[str, str] | None:
     return dict(labels) if isinstance(labels, dict) and labels else None
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def _matches(name: str, patterns: Sequence[re.Pattern[str]]) -> bool:
     """Docker's familiar match: the whole familiar form, or the name without its tag."""
     bare = name.partition("@")[0]
     head, _, tail = bare.rpartition(":")
     if head and "/" not in tail:
         bare = head
-    return any(
-        fnmatch.fnmatchcase(candidate, pattern) and candidate.count("/") == pattern.count("/")
-        for pattern in patterns
-        for candidate in (name, bare)
-    )
+    return any(test.fullmatch(candidate) for test in patterns for candidate in (name, bare))
 
 
 async def image_inspect(ctx: Context, ref: str) -> dict[str, Any]:
@@ -148,9 +147,10 @@ async def image_inspect(ctx: Context, ref: str) -> dict[str, Any]:
     shown["Os"] = str(document.get("os") or "linux")
     if document.get("os.version"):
         shown["OsVersion"] = str(document["os.version"])
-    for name, key in (("Container", "container"), ("ContainerConfig", "container_config")):
-        if document.get(key):
-            shown[name] = document[key]
+    if document.get("container"):
+        shown["Container"] = document["container"]
+    if document.get("container_config"):
+        shown["ContainerConfig"] = _config(document, "container_config")
     return shown | {
         "Size": image.size_bytes,
         "GraphDriver": ctx.images.graph_driver(image.id),
@@ -159,9 +159,9 @@ async def image_inspect(ctx: Context, ref: str) -> dict[str, Any]:
     }
 
 
-def _config(document: Mapping[str, object]) -> Any:
-    """The config with all of Docker's fields, and whatever else the image has there (an unknown field is kept)."""
-    raw = document.get("config")
+def _config(document: Mapping[str, object], key: str = "config") -> Any:
+    """A config of the image with all of Docker's fields in Docker's order; as it is when it is not of that shape."""
+    raw = document.get(key)
     if not isinstance(raw, dict):
         return None
     try:
@@ -212,13 +212,14 @@ def _seconds(text: str) -> int:
         return -62135596800  # Go's zero time
 
 
-async def image_tag(ctx: Context, ref: str, repo: str, tag: str = "") -> None:
-    """Name an image. Invalid for a bad name, NotFound for no image."""
-    image = ctx.images.resolve(ref)
-    reference = parse_reference(f"{repo}:{tag}" if tag else repo)
-    if reference.digest:
-        raise Invalid("refusing to create a tag with a digest reference")
-    await ctx.images.tag(image.id, reference.name, reference.tag or "latest")
+async def image_tag(ctx: Context, ref: str, repo: str, tag: str = "") -> bool:
+    """Name an image. Invalid for a bad name, NotFound for no image. False when `repo` is empty: Docker takes that for a
+    success and names nothing."""
+    if not repo:
+        return False
+    reference = parse_repository(repo, tag)
+    await ctx.images.tag(ctx.images.resolve(ref).id, reference.name, reference.tag)
+    return True
 
 
 def image_pull(
@@ -234,6 +235,31 @@ def image_push(
     return ctx.images.push(repo, tag=tag, credentials=credentials)
 
 
+async def image_search(
+    ctx: Context, term: str, *, limit: int = 0, filters: Filters | None = None, credentials: Credentials | None = None
+) -> list[dict[str, Any]]:
+    """What a registry's index finds, most stars first; filters `stars`, `is-official` and `is-automated`."""
+    asked = filters or {}
+    check_names(asked, ("is-automated", "is-official", "stars"))
+    automated, official = flag(asked, "is-automated", False), flag(asked, "is-official", False)
+    stars = max((_stars(value) for value in asked.get("stars", ())), default=0)
+    found = await ctx.images.search(term, limit=limit, credentials=credentials)
+    chosen = [
+        result
+        for result in found
+        if result["star_count"] >= stars
+        and ("is-official" not in asked or result["is_official"] == official)
+        and ("is-automated" not in asked or result["is_automated"] == automated)
+    ]
+    return [dict(result) for result in sorted(chosen, key=lambda result: result["star_count"], reverse=True)]
+
+
+def _stars(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
+        raise Invalid(f"invalid filter 'stars={text}': strconv.Atoi: parsing \"{text}\": invalid syntax")
+    return int(text)
+
+
 def image_load(
     ctx: Context, source: BinaryIO | AsyncIterator[bytes], *, quiet: bool = False
 ) -> AsyncIterator[Progress]:
@@ -242,13 +268,6 @@ def image_load(
 
 def image_save(ctx: Context, refs: Sequence[str]) -> AsyncIterator[bytes]:
     """A docker-archive. NotFound before the first byte when one is missing."""
-    for ref in refs:
-        try:
-            ctx.images.resolve(ref)
-        except NotFound as error:
-            raise NotFound(f"No such image: {ref}") from error
-        except Invalid as error:  # Docker answers 500 here
-            raise Internal(error.message) from error
     return ctx.images.save(refs)
 
 
@@ -259,10 +278,8 @@ async def image_import(
     """One-layer image from a root tar; yields its id as Docker does."""
     name = ""
     if repo:
-        reference = parse_reference(f"{repo}:{tag}" if tag else repo)
-        if reference.digest:
-            raise Invalid("cannot import digest reference")
-        name, tag = reference.name, reference.tag or "latest"
+        reference = parse_repository(repo, tag)
+        name, tag = reference.name, reference.tag
     config = ContainerConfig()
     apply_changes(config, changes)
     image_id = await ctx.images.import_tar(

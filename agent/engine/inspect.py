@@ -116,16 +116,16 @@ def _graph_driver(ctx: Context, container: Container) -> Any:
 
 
 def mount_documents(ctx: Context, container: Container, *, listed: bool = False) -> list[dict[str, Any]]:
-    """`Mounts`; a list leaves out the sources of anonymous volumes, as Docker."""
-    return [_mount(ctx, point, listed) for point in container.record.mounts]
+    """`Mounts`; a list leaves out the sources of volumes that only the configuration asks for, as Docker."""
+    return [_mount(ctx, point, listed and not point.mode) for point in container.record.mounts]
 
 
-def _mount(ctx: Context, point: MountPoint, listed: bool) -> dict[str, Any]:
+def _mount(ctx: Context, point: MountPoint, without_source: bool) -> dict[str, Any]:
     document: dict[str, Any] = {"Type": point.type}
     if point.name:
         document["Name"] = point.name
     source = point.source
-    if point.type == "volume" and not (listed and point.anonymous):
+    if point.type == "volume" and not without_source:
         try:
             source = str(ctx.volumes.get(point.name).mountpoint)
         except NotFound:

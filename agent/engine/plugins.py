@@ -11,15 +11,16 @@ import hashlib
 import json
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
 from agent.engine.context import Context
-from agent.engine.system import DOCKER_VERSION
 from wire.engine.plugins import plugin_config, plugin_document
-from wire.errors import Conflict, Exhausted, Invalid, MooringError, NotFound, Unsupported
+from wire.errors import Conflict, Exhausted, Internal, Invalid, MooringError, NotFound, Unsupported
+from wire.filters import check_names, flag
 from wire.refs import parse_reference
+from wire.versions import DOCKER_VERSION
 
 __all__ = ["create", "inspect", "listing", "refuse", "remove"]
 
@@ -35,9 +36,24 @@ def _full_name(text: str) -> str:
     return text if reference.tag and text.endswith(f":{reference.tag}") else f"{text}:latest"
 
 
-def listing(ctx: Context) -> list[dict[str, Any]]:
-    """Every plugin, by name."""
-    return [json.loads(document) for _, document in ctx.store.table(_TABLE).items()]
+def listing(ctx: Context, filters: Mapping[str, Sequence[str]] | None = None) -> list[dict[str, Any]]:
+    """Plugins by name; filters `enabled` and `capability`."""
+    asked = filters or {}
+    check_names(asked, ("capability", "enabled"))
+    enabled = flag(asked, "enabled", False) if asked.get("enabled") else None
+    found = [json.loads(document) for _, document in ctx.store.table(_TABLE).items()]
+    wanted = asked.get("capability", ())
+    return [
+        plugin
+        for plugin in found
+        if enabled is not True and (not wanted or any(value in _capabilities(plugin) for value in wanted))
+    ]
+
+
+def _capabilities(plugin: Mapping[str, Any]) -> list[str]:
+    """`volumedriver` of `docker.volumedriver/1.0`."""
+    types = plugin["Config"]["Interface"]["Types"] or ()
+    return [str(item).removeprefix("docker.").partition("/")[0] for item in types]
 
 
 def _find(ctx: Context, ref: str) -> dict[str, Any] | None:
@@ -67,11 +83,23 @@ async def remove(ctx: Context, ref: str) -> dict[str, Any]:
     return plugin
 
 
-def refuse(ctx: Context, ref: str, verb: str) -> None:
+def _refuse_setting(plugin: Mapping[str, Any], settings: Sequence[str]) -> None:
+    """Raise what Docker says of a setting the plugin does not have."""
+    config = plugin["Config"]
+    known = {config["Args"]["Name"], *(str(item.get("Name", "")) for item in config["Env"] or ())}
+    for setting in settings:
+        name = setting.partition("=")[0]
+        if name not in known:
+            raise Internal(f'setting "{name}" not found in the plugin configuration')
+
+
+def refuse(ctx: Context, ref: str, verb: str, settings: Sequence[str] = ()) -> None:
     """Raise what `enable`, `disable`, `upgrade`, `push` and `set` answer: nothing here can run a plugin."""
     name = inspect(ctx, ref)["Name"]
     if verb == "disable":
         raise Invalid(f"plugin is already disabled: plugin {name} found but disabled")
+    if verb == "set":
+        _refuse_setting(inspect(ctx, ref), settings)
     raise Unsupported(f"plugin {name} cannot be used: this engine does not run plugins")
 
 

@@ -41,10 +41,10 @@ def parse_until(filters: Filters) -> float | None:
 
 
 def labels_allow(filters: Filters, labels: Mapping[str, str] | None) -> bool:
-    """`label` must all match, `label!` must not."""
+    """`label` must all match; `label!` must not, and of several not all of them."""
     if not match_labels(filters, "label", labels):
         return False
-    return not any(match_labels({"x": [value]}, "x", labels) for value in filters.get("label!", ()))
+    return not (filters.get("label!") and match_labels(filters, "label!", labels))
 
 
 async def prune_containers(ctx: Context, filters: Filters) -> dict[str, Any]:

@@ -20,13 +20,11 @@ from agent.engine.sysinfo import read_sysinfo
 from agent.engine.volume_verbs import volume_documents
 from agent.host.files import write_atomic
 from agent.ports.images import Credentials
-from wire.versions import MAX_API, MIN_API
+from wire.versions import DOCKER_VERSION, MAX_API, MIN_API
 
 __all__ = ["VERSION", "auth", "df", "info", "version"]
 
 VERSION: Final = "0.1.0"
-DOCKER_VERSION: Final = "26.1.5"
-"""The engine whose behaviour we match; clients compare `ServerVersion` to decide what to ask."""
 
 
 async def version(ctx: Context) -> dict[str, Any]:
@@ -220,7 +218,10 @@ async def df(ctx: Context, types: Sequence[str] = ()) -> dict[str, Any]:
     document: dict[str, Any] = {"LayersSize": 0, "Images": None, "Containers": None, "Volumes": None}
     if "image" in wanted:
         document["LayersSize"] = ctx.images.layers_size_bytes()
-        document["Images"] = await image_list(ctx, all=True, shared_size=True, count_containers=True)
+        images = await image_list(ctx, all=True, shared_size=True, count_containers=True)
+        for image in images:
+            image |= {name: image[name] or None for name in ("RepoDigests", "RepoTags")}  # null here, not empty
+        document["Images"] = images
     if "container" in wanted:
         document["Containers"] = await list_containers(ctx, all=True, size=True)
     if "volume" in wanted:

@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
+from wire.go_json import json_fault
+
 from agent.images import tar_reader
 from agent.images.blobs import BlobWriter, digest_of
 from agent.images.catalog import LayerRow, Lease
@@ -30,7 +32,6 @@ from agent.images.streams import BlockingChunks
 from agent.images.tar_reader import TarReader
 from agent.ports.images import Progress
 from wire.errors import Invalid, MooringError
-from wire.go_json import json_fault
 from wire.refs import Reference, parse_reference
 
 __all__ = ["Loading"]

@@ -26,9 +26,11 @@ def plugin_config(raw: object, *, engine_version: str, diff_id: str) -> dict[str
     linux = _lower(given.get("linux"))
     arguments = _lower(given.get("args"))
     entrypoint = given.get("entrypoint")
-    if not isinstance(entrypoint, list) or not all(isinstance(word, str) for word in entrypoint):
+    if entrypoint is not None and not (
+        isinstance(entrypoint, list) and all(isinstance(word, str) for word in entrypoint)
+    ):
         raise Invalid("invalid plugin config: entrypoint has to be a list of strings")
-    return {
+    config = {
         "Args": {
             "Description": arguments.get("description", ""), "Name": arguments.get("name", ""),
             "Settable": arguments.get("settable"), "Value": arguments.get("value"),
@@ -48,6 +50,7 @@ def plugin_config(raw: object, *, engine_version: str, diff_id: str) -> dict[str
         "User": given.get("user") or {},
         "rootfs": {"diff_ids": [diff_id], "type": "layers"},
     }  # fmt: skip
+    return dict(sorted(config.items()))
 
 
 def plugin_document(plugin_id: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_the_default_tag_is_added_only_to_a_bare_name() -> None:
 
 
 def test_a_digest_cannot_be_tagged() -> None:
-    with pytest.raises(Invalid, match="cannot create tag on a digest reference"):
+    with pytest.raises(Invalid, match="cannot import digest reference"):
         parse_repository(f"x@sha256:{HEX}")
     with pytest.raises(Invalid, match="invalid tag format"):
         parse_tag("a:b")

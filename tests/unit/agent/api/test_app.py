@@ -116,7 +116,7 @@ async def items(*values: Any) -> AsyncIterator[Any]:
         ("/", 404, "page not found"),
         ("/containers//json", 404, "page not found"),
         ("/v1.45/swarm", 503, NO_MANAGER),
-        ("/images/search?term=x", 501, "searching a registry is not offered by this engine"),
+        ("/images/search?term=x&limit=y", 400, 'invalid limit specified: strconv.Atoi: parsing "y": invalid syntax'),
         ("/containers/json?limit=x", 500, 'strconv.Atoi: parsing "x": invalid syntax'),
         ("/containers/json?filters=x", 400, "invalid filter"),
         ("/containers/a/archive", 400, "bad parameter: pathcannot be empty"),
