@@ -16,8 +16,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
-from wire.go_json import json_fault
-
 from agent.images import tar_reader
 from agent.images.blobs import BlobWriter, digest_of
 from agent.images.catalog import LayerRow, Lease
@@ -31,6 +29,7 @@ from agent.images.registry.manifests import Index, parse_manifest
 from agent.images.streams import BlockingChunks
 from agent.images.tar_reader import TarReader
 from agent.ports.images import Progress
+from wire.engine.json_syntax import describe_syntax_error
 from wire.errors import Invalid, MooringError
 from wire.refs import Reference, parse_reference
 
@@ -83,7 +82,7 @@ class _Archive:
         try:
             return json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
-            raise Invalid(json_fault(self.read(name), at_end="unexpected EOF") or f"{name}: {error}") from error
+            raise Invalid(describe_syntax_error(self.read(name))) from error
 
 
 @dataclass(slots=True)
