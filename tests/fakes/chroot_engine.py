@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from agent.ports.images import Credentials, Images, Progress
 from agent.ports.runtime import ExitStatus
@@ -47,11 +46,12 @@ class ChrootEngine:
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._exits: dict[str, asyncio.Future[tuple[ExitStatus, str]]] = {}
 
-    async def version(self) -> dict[str, Any]:
-        return {"Version": "26.1.5"}
-
-    async def image_tag(self, ref: str, repo: str, tag: str = "") -> None:
+    async def image_tag(self, ref: str, repo: str, tag: str = "") -> bool:
         await self._images.tag(ref, repo, tag)
+        return True
+
+    def publish(self, kind: str, action: str, actor_id: str, attributes: Mapping[str, str]) -> None:
+        """Nobody listens to events here."""
 
     async def image_pull(
         self, ref: str, *, platform: str = "", all_tags: bool = False, credentials: Credentials | None = None
