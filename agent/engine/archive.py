@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent.engine.clock import rfc3339_nano
 from agent.engine.container import Container
@@ -18,6 +18,9 @@ from agent.ports.images import ArchiveStat
 from wire.errors import Conflict, Forbidden, Internal, Invalid, NotFound
 
 __all__ = ["archive_get", "archive_put", "archive_stat", "changes", "export"]
+
+
+_KERNELS: Final = frozenset({"proc", "sys", "dev"})
 
 
 async def changes(ctx: Context, ref: str) -> list[dict[str, Any]]:
@@ -53,8 +56,9 @@ async def archive_get(ctx: Context, ref: str, path: str) -> tuple[dict[str, Any]
     _check_path(path)
     holder = _root(ctx, container, path)
     root, inside = await holder.__aenter__()
+    hollow = _KERNELS if posixpath.normpath(f"/{inside}").strip("/") == "" else ()
     try:
-        found, chunks = await ctx.images.archive_get(root, inside)
+        found, chunks = await ctx.images.archive_get(root, inside, hollow=hollow)
     except NotFound as error:
         await holder.__aexit__(None, None, None)
         raise _missing(path, ref) from error
@@ -141,12 +145,21 @@ def _mount_of(container: Container, path: str) -> MountPoint | None:
 @asynccontextmanager
 async def _root(ctx: Context, container: Container, path: str) -> AsyncIterator[tuple[Path, str]]:
     """(root to resolve in, path in it). A running container's own view has its mounts; one that does not run has its
-    root mounted for the time being, and a path below one of its mounts is looked up in what would be mounted there."""
+    root mounted for the time being, and a path below one of its mounts is looked up in what would be mounted there.
+
+    What the kernel shows in a running container is no file of it, as in Docker: below /proc, /sys and /dev there is
+    what the root has.
+    """
     async with borrowed_volumes(ctx, container.record) as volumes:
-        if container.has_process and container.record.state.pid:
-            yield Path(f"/proc/{container.record.state.pid}/root"), path
-            return
         point = _mount_of(container, path)
+        if container.has_process and container.record.state.pid:
+            root = Path(f"/proc/{container.record.state.pid}/root")
+            if point is None and posixpath.normpath(f"/{path}").lstrip("/").partition("/")[0] in _KERNELS:
+                async with container.lock:
+                    if container.has_process:  # it is mounted, and stays so as long as the container runs
+                        root = (await ctx.images.mount(container.id)).path
+            yield root, path
+            return
         if point is not None and point.type in ("volume", "bind"):
             rest = posixpath.normpath("/" + path.lstrip("/")).removeprefix(point.target.rstrip("/")) or "/"
             inside = rest + ("/" if path.endswith("/") and rest != "/" else "")

@@ -12,7 +12,7 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Container, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +52,8 @@ class Archives:
     async def stat(self, root: Path, path: str) -> ArchiveStat:
         return await self._content.quick(_stat, root, path)
 
-    async def get(self, root: Path, path: str) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
-        facts, chunks = await self._content.quick(_open_for_reading, root, path)
+    async def get(self, root: Path, path: str, hollow: Container[str] = ()) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
+        facts, chunks = await self._content.quick(_open_for_reading, root, path, hollow)
         return facts, stream_blocking(chunks)
 
     async def put(
@@ -185,7 +185,7 @@ def _evaluate(root_fd: int, path: str) -> str:
     return "/" + "/".join(done)
 
 
-def _open_for_reading(root: Path, path: str) -> tuple[ArchiveStat, Iterator[bytes]]:
+def _open_for_reading(root: Path, path: str, hollow: Container[str]) -> tuple[ArchiveStat, Iterator[bytes]]:
     cleaned, trailing = _clean(path)
     try:
         with paths.open_root(root) as root_fd:
@@ -193,7 +193,7 @@ def _open_for_reading(root: Path, path: str) -> tuple[ArchiveStat, Iterator[byte
             if facts.is_dir:
                 # Not behind a link that was put there since we looked: a link would have been answered as a link.
                 directory = paths.open_in_root(root_fd, cleaned, os.O_RDONLY | os.O_DIRECTORY)
-                return facts, _Closing(directory, tar_tree(directory, prefix=facts.name))
+                return facts, _Closing(directory, tar_tree(directory, prefix=facts.name, hollow=hollow))
             above, _, name = cleaned.rpartition("/")
             parent = paths.open_in_root(root_fd, above or "/", os.O_RDONLY | os.O_DIRECTORY)
             return facts, _Closing(parent, tar_one(parent, name, facts.name))

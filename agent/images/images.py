@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -254,8 +254,10 @@ class LocalImages:
     async def archive_stat(self, root: Path, path: str) -> ArchiveStat:
         return await self._archives.stat(root, path)
 
-    async def archive_get(self, root: Path, path: str) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
-        return await self._archives.get(root, path)
+    async def archive_get(
+        self, root: Path, path: str, *, hollow: Container[str] = ()
+    ) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
+        return await self._archives.get(root, path, hollow)
 
     async def archive_put(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 from agent.images import tar_reader
@@ -149,14 +149,17 @@ _KINDS: Final[Mapping[int, bytes]] = {
 }
 
 
-def tar_tree(root_fd: int, *, prefix: str = "", layer: bool = False, end: bool = True) -> Iterator[bytes]:
-    """Tar of everything in directory `root_fd`, pieces of any size. Blocking.
+def tar_tree(
+    root_fd: int, *, prefix: str = "", layer: bool = False, end: bool = True, hollow: Container[str] = ()
+) -> Iterator[bytes]:
+    """Tar of everything in directory `root_fd`, pieces of any size. Blocking. Directories directly in it that `hollow`
+    names are given without what is in them.
 
     `prefix` goes before every name and, when given, the directory itself comes first. With `layer`, whiteouts and
     opaque marks of overlayfs become `.wh.` entries. What vanishes or changes kind meanwhile is left out; a file that
     shrinks is filled with zeros and one that grows is cut, so that the archive stays whole.
     """
-    walker = _Walker(layer)
+    walker = _Walker(layer, hollow)
     yield from _gather(walker.tree(root_fd, prefix), end)
 
 
@@ -208,8 +211,9 @@ class _Frame:
 
 
 class _Walker:
-    def __init__(self, layer: bool) -> None:
+    def __init__(self, layer: bool, hollow: Container[str] = ()) -> None:
         self._layer = layer
+        self._hollow = hollow
         self._linked: dict[tuple[int, int], str] = {}
 
     def tree(self, directory: int, prefix: str) -> Iterator[bytes]:
@@ -280,6 +284,9 @@ class _Walker:
                 raise
 
     def _directory(self, parent: int, name: str, entry: TarEntry, full: str, stack: list[_Frame]) -> Iterator[bytes]:
+        if len(stack) == 1 and name in self._hollow:
+            yield header(entry)
+            return
         descriptor = os.open(name, _NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
         stack.append(_Frame(descriptor, f"{full}/"))
         entry.xattrs = _xattrs(descriptor)

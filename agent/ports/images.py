@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -200,8 +200,11 @@ class Images(Protocol):
         `Could not find the file PATH in container ID` is the caller's, who knows the id; ours names the path."""
         ...
 
-    async def archive_get(self, root: Path, path: str) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
-        """Tar of the file or tree at `path`, entries named from its last component."""
+    async def archive_get(
+        self, root: Path, path: str, *, hollow: Container[str] = ()
+    ) -> tuple[ArchiveStat, AsyncIterator[bytes]]:
+        """Tar of the file or tree at `path`, entries named from its last component. Of directories directly below it
+        that `hollow` names, only the entry itself is given."""
         ...
 
     async def archive_put(
