@@ -112,6 +112,8 @@ async def attach(
     if stream:
         if container.has_process:
             pending.bind(await ctx.runtime.attach(container.id))
+        elif state.status == "ending":
+            pending.bind(None)  # still shown as running, but nothing more will come of this run
         else:
             container.attachments.append(pending)
     ctx.events.publish("container", "attach", container.id, container.attributes())

@@ -8,12 +8,13 @@ from typing import Any, NoReturn
 
 import pytest
 
+from agent.engine import exits
 from agent.ports.runtime import Resources
 from tests.fakes.rig import Rig
 from wire.engine.containers import CreateRequest, HostConfig, UpdateRequest
 from wire.engine.execs import ExecCreateRequest
 from wire.engine.shape import decode
-from wire.errors import Conflict, Invalid, NotFound, NotModified
+from wire.errors import Conflict, Internal, Invalid, NotFound, NotModified
 
 
 async def _create(rig: Rig, name: str, *cmd: str, **fields: Any) -> str:
@@ -212,3 +213,80 @@ async def test_an_update_to_zero_lifts_the_limit_of_processes(rig: Rig, monkeypa
     host: HostConfig = (await rig.engine.inspect("web"))["HostConfig"]
     assert (host.pids_limit, host.nano_cpus) == (0, 500_000_000)
     assert (told[0].pids_limit, told[0].nano_cpus) == (-1, 500_000_000)
+
+
+async def test_a_client_that_attaches_as_the_process_ends_does_not_wait_for_the_next_one(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CLI looks at the state before and after it attaches, and both times it still says running."""
+    await _create(rig, "web", "true")
+    gate, release = asyncio.Event(), exits.release
+
+    async def held(*arguments: Any) -> None:
+        await gate.wait()
+        await release(*arguments)
+
+    monkeypatch.setattr(exits, "release", held)
+    container = rig.engine._ctx.containers.resolve("web")
+    await rig.engine.start("web")
+    while container.record.state.status != "ending":  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    session = await rig.engine.attach("web", stdout=True, stderr=True, stream=True)
+    assert (await _state(rig, "web"))["Status"] == "running"
+    async with asyncio.timeout(30):
+        assert [chunk async for chunk in session.output()] == []
+    gate.set()
+    await rig.engine.wait("web")
+
+
+async def test_what_nobody_probes_counts_as_unhealthy(rig: Rig) -> None:
+    check = {"Test": ["CMD", "true"], "Interval": 3_600_000_000_000}
+    await _create(rig, "web", "sleep", "1000", Healthcheck=check)
+    await rig.engine.start("web")
+    assert (await _state(rig, "web"))["Health"]["Status"] == "starting"
+    await rig.engine.pause("web")
+    assert (await _state(rig, "web"))["Health"]["Status"] == "unhealthy"
+    await rig.engine.unpause("web")
+    await rig.engine.restart("web", timeout_s=0)
+    assert (await _state(rig, "web"))["Health"]["Status"] == "starting"
+    await rig.engine.kill("web")
+    assert (await _state(rig, "web"))["Health"]["Status"] == "unhealthy"
+    assert not [action for action in _told(rig) if "health_status" in action]
+
+
+async def test_namespaces_of_others_are_kept_by_id(rig: Rig) -> None:
+    peer = await _create(rig, "peer", "sleep", "1000")
+    await _create(rig, "web", "true", HostConfig={"PidMode": "container:peer", "NetworkMode": "container:peer"})
+    host = (await rig.engine.inspect("web"))["HostConfig"]
+    assert (host.pid_mode, host.network_mode) == (f"container:{peer}", f"container:{peer}")
+
+
+async def test_details_of_a_log_are_escaped_and_hold_the_tag(rig: Rig) -> None:
+    options = {"labels": "a", "env-regex": "^FO", "tag": "{{.Name}}/{{.ImageName}}"}
+    log = {"Type": "json-file", "Config": options}
+    await _create(
+        rig, "web", "echo", "hi", Labels={"a": "b c", "d": "e"}, Env=["FOO=1", "BAR=2"], HostConfig={"LogConfig": log}
+    )
+    waiting = rig.engine.wait("web", "next-exit")
+    await rig.engine.start("web")
+    await waiting
+    _, chunks = await rig.engine.logs("web", stdout=True, stderr=True, details=True)
+    assert b"".join([chunk async for chunk in chunks])[8:] == b"FOO=1,a=b+c,tag=web%2Fbusybox hi\n"
+
+
+UNKNOWN_FIELD = 'template: log-tag:1:2: executing "log-tag" at <.Nope>: can\'t evaluate field Nope in type *logger.Info'
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"tag": "{{.Nope}}"}, UNKNOWN_FIELD),
+        ({"tag": "{{.Name"}, "template: log-tag:1: unclosed action"),
+        ({"env-regex": "("}, "error parsing regexp: missing closing ): `(`"),
+    ],
+)  # fmt: skip
+async def test_log_options_that_mean_nothing_are_told_at_the_start(rig: Rig, options: dict[str, str], why: str) -> None:
+    await _create(rig, "web", "true", HostConfig={"LogConfig": {"Type": "json-file", "Config": options}})
+    with pytest.raises(Internal) as refused:
+        await rig.engine.start("web")
+    assert refused.value.message == f"failed to create task for container: failed to initialize logging driver: {why}"
