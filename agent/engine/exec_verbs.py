@@ -109,6 +109,8 @@ def _finish_process(ctx: Context, container: Container, item: Exec) -> ProcessSp
         privileged=host.privileged or item.privileged,
         apparmor_here=ctx.runtime.info().apparmor,
     )
+    if not item.process.cwd.startswith("/"):
+        raise Internal("OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown")
     if any(not entry.partition("=")[0] for entry in item.process.env):
         raise Internal(
             "OCI runtime exec failed: exec failed: unable to start container process: invalid environment variable: "

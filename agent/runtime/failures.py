@@ -64,6 +64,8 @@ def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
         return text, 127 if ("not found in $PATH" in text or _NOT_FOUND.search(text)) else 126
     if message.startswith("exec ") and argv0 in message:  # runc, at execve: "exec /x: exec format error"
         return message, 127 if _NOT_FOUND.search(message) else 126
+    if not argv0 and _NOT_REGULAR.search(message):  # "" names the directory itself for crun
+        return missing_executable(argv0), 127
     if _NOT_REGULAR.search(message):
         return f'exec: "{argv0}": is a directory: unknown: permission denied', 126
     directory = _CHDIR.search(message)

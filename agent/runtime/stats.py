@@ -18,6 +18,10 @@ _UNLIMITED_V1: Final = 1 << 62
 
 Blkio = dict[str, Sequence[tuple[int, int, str, int]]]
 
+_MEMORY_V1: Final = frozenset(
+    "active_anon active_file cache dirty hierarchical_memory_limit hierarchical_memsw_limit inactive_anon "
+    "inactive_file mapped_file pgfault pgmajfault pgpgin pgpgout rss rss_huge unevictable writeback".split()
+)
 _BLKIO_V1: Final = (
     ("io_service_bytes_recursive", "io_service_bytes_recursive", "throttle.io_service_bytes"),
     ("io_serviced_recursive", "io_serviced_recursive", "throttle.io_serviced"),
@@ -54,12 +58,17 @@ def _read_v1(cgroup: Cgroup) -> StatsSample:
         memory_max_usage_bytes=cgroup.read_number("memory", "memory.max_usage_in_bytes"),
         memory_limit_bytes=None if limit is None or limit > _UNLIMITED_V1 else limit,
         memory_failcnt=cgroup.read_number("memory", "memory.failcnt"),
-        memory_stats=cgroup.read_pairs("memory", "memory.stat"),
+        memory_stats=_memory_v1(cgroup.read_pairs("memory", "memory.stat")),
         pids_current=cgroup.read_number("pids", "pids.current") or 0,
         pids_limit=_pids_limit(cgroup.read_number("pids", "pids.max")),
         blkio=_blkio_v1(cgroup),
         cgroup_version=1,
     )
+
+
+def _memory_v1(found: Mapping[str, int]) -> dict[str, int]:
+    """The counts Docker knows; newer kernels have more."""
+    return {name: value for name, value in found.items() if name.removeprefix("total_") in _MEMORY_V1}
 
 
 def _blkio_v1(cgroup: Cgroup) -> Blkio:
