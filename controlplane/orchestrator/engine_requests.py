@@ -100,6 +100,8 @@ def create_body(spec: Mapping[str, Any]) -> dict[str, Any]:
         host_config["Memory"] = spec["memory_bytes"]
     if spec.get("nano_cpus"):
         host_config["NanoCpus"] = spec["nano_cpus"]
+    if spec.get("pids_limit"):
+        host_config["PidsLimit"] = spec["pids_limit"]
     body: dict[str, Any] = {
         "Image": spec["image"],
         "Env": list(spec.get("env") or ()),

@@ -120,6 +120,7 @@ class NewContainerSerializer(serializers.Serializer[Any]):
     restart_policy = RestartPolicySerializer(required=False)
     memory_bytes = serializers.IntegerField(required=False, allow_null=True, min_value=0)
     nano_cpus = serializers.IntegerField(required=False, allow_null=True, min_value=0)
+    pids_limit = serializers.IntegerField(required=False, allow_null=True, min_value=0)
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     tty = serializers.BooleanField(default=False)
     open_stdin = serializers.BooleanField(default=False)

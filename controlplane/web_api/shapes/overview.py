@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from controlplane.fleet.choices import HostState
 from controlplane.fleet.models import Host
@@ -25,8 +25,7 @@ __all__ = ["overview_dict"]
 DISK_LOW = 0.85
 FAILED_JOBS_SINCE = timedelta(hours=24)
 ATTENTION_LIMIT = 50
-EVENTS_SHOWN = 40
-"""More than a page shows: what repeats itself is drawn as one line."""
+EVENTS_READ, EVENTS_SHOWN = 300, 12
 ANSWERED_CODES = ("not_found", "conflict", "invalid", "forbidden", "unsupported")
 
 
@@ -42,14 +41,21 @@ def overview_dict(organisation_id: uuid.UUID) -> dict[str, Any]:
         "containers": container_counts(organisation_id),
         "attention": _sorted(_attention(organisation_id, hosts, refs))[:ATTENTION_LIMIT],
         "recent_jobs": [job_dict(job, refs) for job in list_jobs(organisation_id)[:8]],
-        "recent_events": [event_dict(event, refs) for event in _activity(organisation_id)[:EVENTS_SHOWN]],
+        "recent_events": [event_dict(event, refs) for event in _activity(organisation_id)],
         "capacity": _capacity(hosts, refs),
     }
 
 
-def _activity(organisation_id: uuid.UUID) -> QuerySet[EngineEvent]:
-    """Events without those that only follow from another: a container that starts joins its networks."""
-    return list_events(organisation_id).exclude(type="network", action__in=("connect", "disconnect"))
+def _activity(organisation_id: uuid.UUID) -> list[EngineEvent]:
+    """The latest of what happened to each object, newest first: a container that restarts for ever fills no page.
+
+    What only follows from another event is left out: a container that starts joins its networks.
+    """
+    recent = list_events(organisation_id).exclude(type="network", action__in=("connect", "disconnect"))[:EVENTS_READ]
+    latest: dict[tuple[Any, ...], EngineEvent] = {}
+    for event in recent:
+        latest.setdefault((event.host_id, event.type, event.object_id, event.action), event)
+    return list(latest.values())[:EVENTS_SHOWN]
 
 
 def _sorted(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -104,6 +104,8 @@ const jobsRoute = createRoute({ getParentRoute: () => shellRoute, path: '/jobs',
 const jobRoute = createRoute({ getParentRoute: () => shellRoute, path: '/jobs/$job', component: page(() => import('@/features/jobs/JobPage'), 'JobPage') });
 const auditRoute = createRoute({ getParentRoute: () => shellRoute, path: '/audit', validateSearch: texts('q'), component: page(() => import('@/features/settings/AuditPage'), 'AuditPage') });
 const settingsRoute = createRoute({ getParentRoute: () => shellRoute, path: '/settings', validateSearch: texts('tab'), component: page(() => import('@/features/settings/SettingsPage'), 'SettingsPage') });
+/** An address of nobody, shown inside the frame, so that the way on is at hand. */
+const lostRoute = createRoute({ getParentRoute: () => shellRoute, path: '$', component: NotFound });
 const moreRoute = createRoute({ getParentRoute: () => shellRoute, path: '/more', component: page(() => import('./MorePage'), 'MorePage') });
 
 const routeTree = rootRoute.addChildren([
@@ -123,6 +125,7 @@ const routeTree = rootRoute.addChildren([
     auditRoute,
     settingsRoute,
     moreRoute,
+    lostRoute,
   ]),
 ]);
 

@@ -53,7 +53,8 @@ export const theme = createTheme({
     NativeSelect: NativeSelect.extend({ classNames: inputClasses }),
     PasswordInput: PasswordInput.extend({ classNames: { ...inputClasses, innerInput: controls.innerInput } }),
     Menu: Menu.extend({
-      defaultProps: { shadow: 'md', radius: 'md', position: 'bottom-end', offset: 4, transitionProps: { duration: 80 } },
+      // Focus goes to the first item itself; Mantine's placeholder in front of it is no item of a menu.
+      defaultProps: { shadow: 'md', radius: 'md', position: 'bottom-end', offset: 4, transitionProps: { duration: 80 }, withInitialFocusPlaceholder: false },
       classNames: {
         dropdown: controls.menu,
         item: controls.menuItem,

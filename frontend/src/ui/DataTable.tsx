@@ -238,9 +238,11 @@ function PhoneList<T>({ props, sorted, items, before, after, measure }: BodyProp
       {items.map(({ index }) => {
         const row = sorted[index];
         if (!row) return null;
+        const note = props.rowNote?.(row.original, sorted[index - 1]?.original);
         const state = props.rowState?.(row.original) ?? {};
         return (
           <li key={row.id} data-index={index} ref={measure} data-stale={state.stale || undefined} data-selected={state.selected || undefined}>
+            {note && <div className={classes.phoneNote}>{note}</div>}
             {props.phoneRow(row.original)}
           </li>
         );

@@ -3,6 +3,7 @@ import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { asProblem } from '@/lib/api/client';
 import type { ApiProblem } from '@/lib/api/types';
+import { shortIds } from '@/lib/format';
 import { common } from '@/messages';
 import { CopyButton } from './CopyButton';
 import { cx } from './cx';
@@ -24,7 +25,7 @@ export function problemText(title: string, problem: ApiProblem): string {
 
 export function Problem({ title, problem, tone = 'bad', wide = false, actions }: Props) {
   const rows = ([[common.what, problem.what === title ? '' : problem.what], [common.why, problem.why], [common.next, problem.next]] as const).filter(([, text]) => text !== '');
-  const ids = [problem.code, problem.request_id ? common.request(problem.request_id) : ''].filter(Boolean);
+  const ids = [problem.code === 'internal' ? '' : problem.code, problem.request_id ? common.request(problem.request_id) : ''].filter(Boolean);
   return (
     <section className={cx(classes.problem, tone === 'warn' && classes.warn)} role="alert">
       <h2 className={classes.title}>
@@ -35,7 +36,7 @@ export function Problem({ title, problem, tone = 'bad', wide = false, actions }:
           {rows.map(([label, text]) => (
             <div key={label}>
               <dt>{label}</dt>
-              <dd>{text}</dd>
+              <dd>{shortIds(text)}</dd>
             </div>
           ))}
         </dl>

@@ -17,7 +17,7 @@ export function StatePill({ look, always = false, className }: Props) {
     <span className={cx(pill ? classes.pill : classes.plain, classes[look.tone], className)} data-state={look.word}>
       <Glyph name={look.glyph} />
       <span>{look.word}</span>
-      {look.detail !== undefined && <span className={classes.detail}>{look.detail}</span>}
+      {look.detail !== undefined && <span className={classes.detail} data-detail>{look.detail}</span>}
     </span>
   );
 }

@@ -29,6 +29,23 @@ export function publishedPorts(container: Container): PublishedPort[] {
     .sort((a, b) => (a.public ?? 0) - (b.public ?? 0));
 }
 
+interface PortRange {
+  first: PublishedPort;
+  last: PublishedPort;
+}
+
+/** Neighbours that lead to neighbours are one range: twelve ports in a row say no more than their first and last. */
+export function portRanges(ports: readonly PublishedPort[]): PortRange[] {
+  const ranges: PortRange[] = [];
+  for (const port of ports) {
+    const open = ranges[ranges.length - 1];
+    const follows = open && port.type === open.last.type && port.ip === open.last.ip && port.public === (open.last.public ?? 0) + 1 && port.private === open.last.private + 1;
+    if (follows) open.last = port;
+    else ranges.push({ first: port, last: port });
+  }
+  return ranges;
+}
+
 /** Where a published port can be opened: on the host's own name if it listens on every address, else nowhere from here. */
 function portAddress(container: Container, port: PublishedPort): string | null {
   if (port.type !== 'tcp' || port.public === null || container.stale) return null;
@@ -38,36 +55,40 @@ function portAddress(container: Container, port: PublishedPort): string | null {
   return `${scheme}://${window.location.hostname}:${port.public}/`;
 }
 
-function PortText({ port }: { port: PublishedPort }) {
+function PortText({ range: { first, last } }: { range: PortRange }) {
+  const upTo = (from: number | null, to: number | null) => `${from ?? ''}${from === to ? '' : `–${to ?? ''}`}`;
   return (
     <>
-      {port.public}
-      {port.public !== port.private && <span className={classes.to}>:{port.private}</span>}
-      {port.type !== 'tcp' && <span className={classes.to}>/{port.type}</span>}
+      {upTo(first.public, last.public)}
+      {first.public !== first.private && <span className={classes.to}>:{upTo(first.private, last.private)}</span>}
+      {first.type !== 'tcp' && <span className={classes.to}>/{first.type}</span>}
     </>
   );
 }
 
 export function Ports({ container, shown = 1 }: { container: Container; shown?: number }) {
   const ports = publishedPorts(container);
+  const ranges = portRanges(ports);
   if (ports.length === 0) return <span className="muted">{common.none}</span>;
   return (
     <span className={classes.ports}>
-      {ports.slice(0, shown).map((port) => {
-        const address = portAddress(container, port);
+      {ranges.slice(0, shown).map((range) => {
+        const { first } = range;
+        const address = portAddress(container, first);
+        const key = `${first.public ?? ''}/${first.type}`;
         return address === null ? (
-          <span key={`${port.public ?? ''}/${port.type}`} className={classes.portText}>
-            <PortText port={port} />
+          <span key={key} className={classes.portText}>
+            <PortText range={range} />
           </span>
         ) : (
-          <a key={`${port.public ?? ''}/${port.type}`} className={classes.port} href={address} target="_blank" rel="noreferrer noopener" title={words.openPort(port.public ?? 0)}>
-            <PortText port={port} />
+          <a key={key} className={classes.port} href={address} target="_blank" rel="noreferrer noopener" title={words.openPort(first.public ?? 0)}>
+            <PortText range={range} />
           </a>
         );
       })}
-      {ports.length > shown && (
+      {ranges.length > shown && (
         <Tooltip label={ports.map((port) => `${port.public ?? ''}:${port.private}/${port.type}`).join(', ')}>
-          <span className={classes.more}>+{ports.length - shown}</span>
+          <span className={classes.more}>+{ranges.slice(shown).reduce((sum, { first, last }) => sum + (last.public ?? 0) - (first.public ?? 0) + 1, 0)}</span>
         </Tooltip>
       )}
     </span>

@@ -4,7 +4,8 @@ import { Link } from '@tanstack/react-router';
 import { Ellipsis, ScrollText, SquareTerminal } from 'lucide-react';
 import { useMemo } from 'react';
 import type { Container, Host } from '@/lib/api/types';
-import { formatAge, secondsSince, shortId } from '@/lib/format';
+import { Age } from '@/features/objects/columns';
+import { shortId } from '@/lib/format';
 import { useNow } from '@/lib/now';
 import { containerLook, containerRank, healthLook } from '@/lib/state';
 import { common, containers as words, state as stateWords } from '@/messages';
@@ -35,11 +36,6 @@ export function HealthCell({ container }: { container: Container }) {
   if (container.stale) return <span>{look ? stateWords.was(look.word) : stateWords.noCheck.toLowerCase()}</span>;
   if (!look) return <span className="muted">{container.state === 'running' ? stateWords.noCheck : common.none}</span>;
   return <StatePill look={look} />;
-}
-
-function AgeCell({ iso }: { iso: string | null }) {
-  const seconds = secondsSince(iso, useNow());
-  return <span className="muted">{seconds === null ? common.none : formatAge(seconds)}</span>;
 }
 
 function RowActions({ container, ask }: { container: Container; ask: Options['ask'] }) {
@@ -94,7 +90,7 @@ export function useContainerColumns({ selected, rows, toggle, toggleAll, ask, ho
         id: 'name',
         header: words.column.name,
         accessorFn: (row) => row.name,
-        meta: { width: 200 },
+        meta: { width: 186 },
         cell: ({ row: { original: container } }) => (
           <>
             <Link to="/containers/$host/$id" params={{ host: container.host.id, id: shortId(container.id) }} className={classes.name} title={container.name}>
@@ -104,21 +100,21 @@ export function useContainerColumns({ selected, rows, toggle, toggleAll, ask, ho
           </>
         ),
       },
-      { id: 'state', header: words.column.state, accessorFn: containerRank, meta: { width: 174, className: classes.clip }, cell: ({ row }) => <StateCell container={row.original} /> },
-      { id: 'health', header: words.column.health, accessorFn: (row) => row.health ?? '', meta: { width: 112, className: classes.clip }, cell: ({ row }) => <HealthCell container={row.original} /> },
+      { id: 'state', header: words.column.state, accessorFn: containerRank, meta: { width: 168, className: classes.clip }, cell: ({ row }) => <StateCell container={row.original} /> },
+      { id: 'health', header: words.column.health, accessorFn: (row) => row.health ?? '', meta: { width: 108, className: classes.clip }, cell: ({ row }) => <HealthCell container={row.original} /> },
       { id: 'image', header: words.column.image, accessorFn: (row) => row.image, cell: ({ row }) => <ImageName image={row.original.image} /> },
       {
         id: 'host',
         header: words.column.host,
         accessorFn: (row) => row.host.name,
-        meta: { width: 118 },
+        meta: { width: 132 },
         cell: ({ row }) => (
-          <Link to="/hosts" search={{ open: row.original.host.id }} className={classes.host}>
+          <Link to="/hosts" search={{ open: row.original.host.id }} className={classes.host} title={row.original.host.name}>
             {row.original.host.name}
           </Link>
         ),
       },
-      { id: 'ports', header: words.column.ports, accessorFn: (row) => publishedPorts(row)[0]?.public ?? Infinity, meta: { width: 114 }, cell: ({ row }) => <Ports container={row.original} /> },
+      { id: 'ports', header: words.column.ports, accessorFn: (row) => publishedPorts(row)[0]?.public ?? Infinity, meta: { width: 126 }, cell: ({ row }) => <Ports container={row.original} /> },
       { id: 'cpu', header: words.column.cpu, enableSorting: false, meta: { width: 106, align: 'right' }, cell: ({ row }) => <CpuCell container={row.original} host={hostOf.get(row.original.host.id)} /> },
       { id: 'memory', header: words.column.memory, enableSorting: false, meta: { width: 116, align: 'right' }, cell: ({ row }) => <MemoryCell container={row.original} host={hostOf.get(row.original.host.id)} /> },
       { id: 'restarts', header: words.column.restarts, accessorFn: (row) => row.restart_count, meta: { width: 78, align: 'right' }, cell: ({ row }) => row.original.restart_count },
@@ -126,7 +122,7 @@ export function useContainerColumns({ selected, rows, toggle, toggleAll, ask, ho
       { id: 'networks', header: words.column.networks, accessorFn: (row) => row.networks.join(), meta: { width: 120 }, cell: ({ row }) => row.original.networks.join(', ') || <span className="muted">{common.none}</span> },
       { id: 'command', header: words.column.command, accessorFn: (row) => row.command, meta: { width: 180 }, cell: ({ row }) => <code title={row.original.command}>{row.original.command}</code> },
       { id: 'id', header: words.column.id, accessorFn: (row) => row.id, meta: { width: 110 }, cell: ({ row }) => <code>{shortId(row.original.id)}</code> },
-      { id: 'created', header: words.column.created, accessorFn: (row) => -Date.parse(row.created_at ?? ''), meta: { width: 84, align: 'right', className: classes.age }, cell: ({ row }) => <AgeCell iso={row.original.created_at} /> },
+      { id: 'created', header: words.column.created, accessorFn: (row) => -Date.parse(row.created_at ?? ''), meta: { width: 78, align: 'right', className: classes.age }, cell: ({ row }) => <Age iso={row.original.created_at} /> },
       {
         id: 'actions',
         enableSorting: false,

@@ -14,7 +14,7 @@ export function HostDetail({ host, now }: { host: Host; now: number }) {
   return (
     <div className={classes.detail}>
       {isSilent(host) && <Silence host={host} now={now} />}
-      {host.findings.map((finding) => (
+      {findingsOf(host).map((finding) => (
         <FindingRow key={finding.code} finding={finding} />
       ))}
       {!isSilent(host) && host.findings.length === 0 && (
@@ -27,6 +27,16 @@ export function HostDetail({ host, now }: { host: Host; now: number }) {
       )}
     </div>
   );
+}
+
+/** A capital for a word; a path stays as it is. */
+const asSentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+const RANK: Record<string, number> = { error: 0, warning: 1 };
+
+/** The worst first. Of a silent host only what limits it: the rest is as old as its silence and explains nothing. */
+function findingsOf(host: Host): Finding[] {
+  return host.findings.filter((finding) => !isSilent(host) || finding.severity in RANK).sort((a, b) => (RANK[a.severity] ?? 2) - (RANK[b.severity] ?? 2));
 }
 
 function Silence({ host, now }: { host: Host; now: number }) {
@@ -61,7 +71,7 @@ function FindingRow({ finding }: { finding: Finding }) {
       <Glyph name={glyph} tone={tone} />
       <div>
         <b>{finding.title}</b>
-        {finding.detail && <p className="second">{finding.detail}</p>}
+        {finding.detail && <p className="second">{asSentence(finding.detail)}</p>}
         {finding.next && (
           <p>
             <span className="muted">{common.next}: </span>
@@ -69,7 +79,7 @@ function FindingRow({ finding }: { finding: Finding }) {
           </p>
         )}
       </div>
-      <code className="muted">{finding.code}</code>
+      <code className="muted desk">{finding.code}</code>
     </div>
   );
 }

@@ -5,8 +5,9 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Box, Ellipsis, Lock, LockOpen, Pencil, Plus, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { Page } from '@/app/Page';
+import { useAdmin } from '@/features/session/useAdmin';
 import { asProblem, patch } from '@/lib/api/client';
-import { hostsQuery, sessionQuery } from '@/lib/api/queries';
+import { hostsQuery } from '@/lib/api/queries';
 import type { Host } from '@/lib/api/types';
 import { compileFilter, hasTerm, toggleTerm, type Fields } from '@/lib/filter';
 import { formatBytesOf, formatDuration, formatPercent, formatTime, secondsSince } from '@/lib/format';
@@ -60,7 +61,6 @@ export function HostsPage() {
   const search = useSearch({ from: '/shell/hosts' });
   const navigate = useNavigate({ from: '/hosts' });
   const { data, error, refetch } = useQuery(hostsQuery);
-  const { data: session } = useQuery(sessionQuery);
   const now = useNow();
   const filterText = useFilterText(search.q, (q) => void navigate({ search: (old) => ({ ...old, q }), replace: true }));
   const filter = useMemo(() => compileFilter(filterText.deferred, hostFields), [filterText.deferred]);
@@ -69,8 +69,9 @@ export function HostsPage() {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [removing, setRemoving] = useState<Host | null>(null);
   const [editing, setEditing] = useState<Host | null>(null);
-  const admin = session?.user.role === 'admin';
-  const opened = (host: Host) => (search.open === host.id || isSilent(host) ? !closed.has(host.id) : false);
+  const admin = useAdmin();
+  const named = (host: Host) => search.open === host.id || search.open === host.name;
+  const opened = (host: Host) => (named(host) || isSilent(host) ? !closed.has(host.id) : false);
   const toggle = (host: Host) => {
     const wasOpen = opened(host);
     setClosed((old) => {
@@ -91,7 +92,7 @@ export function HostsPage() {
       title={words.title}
       count={data ? words.linked(linked, all.length) : undefined}
       actions={
-        <Button variant="filled" leftSection={<Plus aria-hidden />} onClick={() => setAdding(true)}>
+        <Button variant="filled" disabled={!admin} title={admin ? undefined : words.onlyAdmin} leftSection={<Plus aria-hidden />} onClick={() => setAdding(true)}>
           {words.add}
         </Button>
       }
@@ -119,7 +120,7 @@ export function HostsPage() {
           rows={rows}
           columns={columns}
           rowKey={(host) => host.id}
-          rowState={(host) => ({ stale: isSilent(host), current: search.open === host.id && !isSilent(host) })}
+          rowState={(host) => ({ stale: isSilent(host), current: named(host) && !isSilent(host) })}
           rowDetail={(host) => (opened(host) ? <HostDetail host={host} now={now} /> : null)}
           onOpen={toggle}
           height="tall"
@@ -263,7 +264,7 @@ function useHostColumns(now: number, acts: HostActs): Column<Host>[] {
         );
       },
     },
-    { id: 'cpu', header: words.column.cpu, accessorFn: (host) => host.cpu_percent ?? -1, meta: { width: 96 }, cell: ({ row: { original: host } }) => <Load host={host} value={host.cpu_percent ?? 0} known={host.cpu_percent !== null} of={host.cpus === null ? '' : words.ofCores(host.cpus)} warnAt={CPU_WARN_PERCENT} now={now} /> },
+    { id: 'cpu', header: words.column.cpu, accessorFn: (host) => host.cpu_percent ?? -1, meta: { width: 104 }, cell: ({ row: { original: host } }) => <Load host={host} value={host.cpu_percent ?? 0} known={host.cpu_percent !== null} of={host.cpus === null ? '' : words.ofCores(host.cpus)} warnAt={CPU_WARN_PERCENT} now={now} /> },
     {
       id: 'memory',
       header: words.column.memory,

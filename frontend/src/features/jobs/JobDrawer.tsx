@@ -1,8 +1,9 @@
 /** One job: its failure in what, why, next; its output live; who asked for what. Docked beside the list, or a page. */
 import { ActionIcon, Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { ExternalLink, RotateCw, X } from 'lucide-react';
-import { useLayoutEffect, useRef } from 'react';
+import { useLayoutEffect, useRef, type ReactNode } from 'react';
 import { ApiError, asProblem, post } from '@/lib/api/client';
 import { jobQuery } from '@/lib/api/queries';
 import type { Job } from '@/lib/api/types';
@@ -37,7 +38,20 @@ export function JobDrawer({ id, docked = false, onClose, onOpen }: Props) {
       {job ? (
         <Loaded job={job} docked={docked} onClose={onClose} onOpen={onOpen} />
       ) : error instanceof ApiError && error.status === 404 ? (
-        <Empty title={words.missingTitle} actions={onClose && <Button onClick={onClose}>{common.close}</Button>} />
+        <Empty
+          title={words.missingTitle}
+          actions={
+            onClose ? (
+              <Button onClick={onClose}>{common.close}</Button>
+            ) : (
+              <ButtonLink variant="filled" to="/jobs">
+                {words.toList}
+              </ButtonLink>
+            )
+          }
+        >
+          <p>{words.missingText}</p>
+        </Empty>
       ) : (
         error && (
           <div className={classes.body}>
@@ -101,7 +115,7 @@ function Loaded({ job, docked, onClose, onOpen }: { job: Job; docked: boolean; o
         </div>
       </header>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard */}
-      <div className={classes.body} tabIndex={0} role="region" aria-label={words.details}>
+      <div className={classes.body} tabIndex={0} role="region" aria-label={words.drawer(job.number)}>
         {open && value !== null && <ProgressLine percent={value} label={job.title} />}
         {job.error && job.state === 'failed' && <Problem title={job.error.what || words.failedTitle(job.title)} problem={job.error} actions={retry} />}
         {(job.state !== 'failed' || !job.error) && (retry || open || containerTarget) && (
@@ -123,8 +137,22 @@ function Loaded({ job, docked, onClose, onOpen }: { job: Job; docked: boolean; o
         <Card title={words.details}>
           <dl className={card.properties}>
             <Fact label={words.by} value={job.actor} />
-            {job.host && <Fact label={words.host} value={job.host.name} />}
-            {job.target.name && <Fact label={words.target} value={`${job.target.type} ${job.target.name}`.trim()} />}
+            {job.host && (
+              <Fact label={words.host} value={job.host.name}>
+                <Link className="link" to="/hosts" search={{ open: job.host.id }}>
+                  {job.host.name}
+                </Link>
+              </Fact>
+            )}
+            {job.target.name && (
+              <Fact label={words.target} value={`${job.target.type} ${job.target.name}`.trim()}>
+                {job.target.type === 'container' ? (
+                  <Link className="link" to="/containers" search={{ q: `name:${job.target.name}`, ...(job.host ? { host: job.host.name } : {}) }}>
+                    {`${job.target.type} ${job.target.name}`}
+                  </Link>
+                ) : undefined}
+              </Fact>
+            )}
             <Fact label={words.created} value={formatTime(job.created_at, now)} />
             {job.started_at && (Date.parse(job.started_at) - Date.parse(job.created_at)) / 1000 > 1 && <Fact label={words.waited} value={formatDuration((Date.parse(job.started_at) - Date.parse(job.created_at)) / 1000)} />}
             {job.started_at && <Fact label={words.took} value={formatDuration(open ? Math.floor(tookSeconds(job, now) ?? 0) : (tookSeconds(job, now) ?? 0))} />}
@@ -138,19 +166,22 @@ function Loaded({ job, docked, onClose, onOpen }: { job: Job; docked: boolean; o
           {secondsSince(job.created_at, now) === null ? '' : `, ${job.kind}`}
           {job.attempts > 1 ? `, ${job.attempts}×` : ''}
         </span>
-        <span className={classes.footRight}>
-          <CopyButton text={details} label={common.copyDetails} />
-        </span>
+        {/* A failure has its own. */}
+        {!(job.error && job.state === 'failed') && (
+          <span className={classes.footRight}>
+            <CopyButton text={details} label={common.copyDetails} />
+          </span>
+        )}
       </footer>
     </>
   );
 }
 
-function Fact({ label, value }: { label: string; value: string }) {
+function Fact({ label, value, children }: { label: string; value: string; children?: ReactNode }) {
   return (
     <>
       <dt>{label}</dt>
-      <dd title={value}>{value}</dd>
+      <dd title={value}>{children ?? value}</dd>
     </>
   );
 }

@@ -1,5 +1,7 @@
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { Page } from '@/app/Page';
+import { jobQuery } from '@/lib/api/queries';
 import { jobs as words } from '@/messages';
 import { JobDrawer } from './JobDrawer';
 
@@ -7,8 +9,9 @@ import { JobDrawer } from './JobDrawer';
 export function JobPage() {
   const { job } = useParams({ from: '/shell/jobs/$job' });
   const navigate = useNavigate();
+  const { data } = useQuery(jobQuery(job));
   return (
-    <Page title={words.what.charAt(0).toUpperCase() + words.what.slice(1)} parent={{ to: '/jobs', label: words.title }}>
+    <Page title={data ? words.drawer(data.number) : words.one} parent={{ to: '/jobs', label: words.title }}>
       <JobDrawer key={job} id={job} onOpen={(id) => void navigate({ to: '/jobs/$job', params: { job: id } })} />
     </Page>
   );

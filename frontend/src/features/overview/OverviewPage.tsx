@@ -6,6 +6,7 @@ import { Box, Circle, HardDrive, Network, Package, Plus, Power, SquareTerminal, 
 import { useState } from 'react';
 import { Page } from '@/app/Page';
 import { useAct, type ActionName } from '@/features/containers/actions';
+import { useAdmin } from '@/features/session/useAdmin';
 import { containersQuery, hostsQuery, overviewQuery } from '@/lib/api/queries';
 import type { Attention, Container, FleetEvent, Host, Overview } from '@/lib/api/types';
 import { formatAge, formatBytesOf, formatPercent, formatTime, secondsSince, shortId, shortIds } from '@/lib/format';
@@ -26,15 +27,18 @@ export function OverviewPage() {
   const { data, error, refetch } = useQuery(overviewQuery);
   const { data: hosts } = useQuery(hostsQuery);
   const now = useNow();
+  const admin = useAdmin();
   return (
     <Page
       title={words.title}
       count={data ? <span className="desk">{words.subtitle(data.containers.total, data.hosts.total)}</span> : undefined}
       actions={
         <>
-          <ButtonLink className="desk" to="/hosts" search={{ add: '1' }} leftSection={<Plus aria-hidden />}>
-            {hostWords.add}
-          </ButtonLink>
+          {admin && (
+            <ButtonLink className="desk" to="/hosts" search={{ add: '1' }} leftSection={<Plus aria-hidden />}>
+              {hostWords.add}
+            </ButtonLink>
+          )}
           <ButtonLink to="/run" variant="filled" leftSection={<Plus aria-hidden />}>
             {containerWords.run}
           </ButtonLink>
@@ -292,18 +296,6 @@ function iconOf(event: FleetEvent): LucideIcon {
 
 const ACTIVITY_SHOWN = 6;
 
-/** What happens again and again to one object is one line with a count, at the time of the latest. */
-export function withoutRepeats(events: readonly FleetEvent[]): { event: FleetEvent; times: number }[] {
-  const seen = new Map<string, { event: FleetEvent; times: number }>();
-  for (const event of events) {
-    const key = [event.host.id, event.type, event.id, event.action].join(' ');
-    const before = seen.get(key);
-    if (before) before.times += 1;
-    else seen.set(key, { event, times: 1 });
-  }
-  return [...seen.values()];
-}
-
 function Activity({ events, now }: { events: readonly FleetEvent[]; now: number }) {
   return (
     <div>
@@ -315,7 +307,7 @@ function Activity({ events, now }: { events: readonly FleetEvent[]; now: number 
       </div>
       <section className={card.card} aria-label={words.activity}>
         {events.length === 0 && <p className={classes.nothing}>{words.noActivity}</p>}
-        {withoutRepeats(events).slice(0, ACTIVITY_SHOWN).map(({ event, times }, index) => {
+        {events.slice(0, ACTIVITY_SHOWN).map((event, index) => {
           const Icon = iconOf(event);
           const seconds = secondsSince(event.at, now);
           return (
@@ -332,7 +324,6 @@ function Activity({ events, now }: { events: readonly FleetEvent[]; now: number 
                 {event.action}
                 {event.exit_code && event.exit_code !== '0' ? ` (${event.exit_code})` : ''}
               </span>
-              {times > 1 && <span className="muted num">{words.times(times)}</span>}
               <span className="muted ellipsis">{event.host.name}</span>
               <span className={classes.ago}>{seconds === null ? '' : common.ago(formatAge(seconds))}</span>
             </div>

@@ -165,9 +165,10 @@ export function RunPage() {
           </section>
           <section>
             <h2>{words.limits}</h2>
-            <div className={classes.two}>
+            <div className={classes.three}>
               <TextInput aria-label={words.cpus} inputMode="decimal" placeholder={words.cpus} value={form.cpus} onChange={(event) => set({ cpus: event.currentTarget.value })} rightSection={<span className={classes.unit}>{host?.cpus ? words.ofCores(host.cpus) : words.cores}</span>} rightSectionWidth={90} error={list.some((check) => check.key === 'cpus' && !check.ok)} />
               <TextInput aria-label={words.memory} inputMode="decimal" placeholder={words.memory} value={form.memory} onChange={(event) => set({ memory: event.currentTarget.value })} rightSection={<span className={classes.unit}>{words.mib}</span>} rightSectionWidth={52} error={list.some((check) => check.key === 'memory' && !check.ok)} />
+              <TextInput aria-label={words.pids} inputMode="numeric" placeholder={words.pids} value={form.pids} onChange={(event) => set({ pids: event.currentTarget.value.trim() })} rightSection={<span className={classes.unit}>{words.pidsUnit}</span>} rightSectionWidth={78} error={list.some((check) => check.key === 'pids' && !check.ok)} />
             </div>
           </section>
           <section>

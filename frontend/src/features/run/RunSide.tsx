@@ -21,6 +21,11 @@ interface Props {
   onForm: (form: RunForm) => void;
 }
 
+function CheckGlyph({ ok, asked }: { ok: boolean; asked: boolean }) {
+  const name = ok ? 'ok' : asked ? 'bad' : 'idle';
+  return <Glyph name={name} tone={name} />;
+}
+
 export function RunSide({ form, hosts, images, checks, onHost, onForm }: Props) {
   const now = useNow();
   const [text, setText] = useState<string | null>(null);
@@ -105,7 +110,8 @@ export function RunSide({ form, hosts, images, checks, onHost, onForm }: Props) 
       <ul className={classes.checks}>
         {checks.map((check) => (
           <li key={check.key}>
-            <Glyph name={check.ok ? 'ok' : 'bad'} tone={check.ok ? 'ok' : 'bad'} /> <span>{check.text}</span>
+            {/* An empty form is not wrong yet. */}
+            <CheckGlyph ok={check.ok} asked={!(check.key === 'image' && form.image === '')} /> <span>{check.text}</span>
           </li>
         ))}
       </ul>

@@ -49,6 +49,8 @@ describe('command lines', () => {
 
   it('are read as people write them', () => {
     const { form, unknown } = parseCommand('sudo docker run -itd --rm -p8080:80 -p 127.0.0.1:53:53/udp --name=web --net shop -m 512m -e A=1 --env B -v /etc/x:/x:ro --gpus all nginx:1.27 nginx -g "daemon off;"', 'h1');
+    expect(parseCommand('docker run -m 134217728 --pids-limit 64 web', 'h').form).toMatchObject({ memory: '128', pids: '64' });
+    expect(parseCommand('docker run -m 1.5g --pids-limit -1 web', 'h').form).toMatchObject({ memory: '1536', pids: '' });
     expect(form).toMatchObject({ tty: true, stdin: true, autoRemove: true, name: 'web', network: 'shop', memory: '512', image: 'nginx:1.27', command: "nginx -g 'daemon off;'" });
     expect(form.ports).toEqual([
       { hostIp: '', hostPort: '8080', containerPort: '80', protocol: 'tcp' },

@@ -1,6 +1,6 @@
 /** The form as a `docker run` command, and a `docker run` command as the form. */
 import { joinArgv, quoteWord, splitArgv } from './argv';
-import { emptyForm, type RunForm } from './form';
+import { emptyForm, MIB, parseMemory, type RunForm } from './form';
 import { pairLines } from '@/lib/pairs';
 
 /** One option on one line; `flag` and `value` are coloured apart. */
@@ -30,6 +30,7 @@ export function commandLines(form: RunForm, start: boolean): CommandLine[] {
   for (const row of form.env) if (row.name) add('-e', `${row.name}=${row.value}`);
   if (form.cpus) add('--cpus', form.cpus);
   if (form.memory) add('-m', /^\d+(\.\d+)?$/.test(form.memory.trim()) ? `${form.memory.trim()}m` : form.memory.trim());
+  if (form.pids) add('--pids-limit', form.pids);
   if (form.network) add('--network', form.network);
   if (form.user) add('-u', form.user);
   if (form.workdir) add('-w', form.workdir);
@@ -83,7 +84,7 @@ function restart(form: RunForm, value: string): boolean {
 }
 
 const set =
-  (key: 'name' | 'cpus' | 'memory' | 'network' | 'user' | 'workdir' | 'hostname'): Apply =>
+  (key: 'name' | 'cpus' | 'network' | 'user' | 'workdir' | 'hostname'): Apply =>
   (form, value) => {
     form[key] = value;
     return true;
@@ -93,7 +94,15 @@ const OPTIONS: Record<string, Apply> = {
   name: set('name'),
   cpus: set('cpus'),
   memory: (form, value) => {
-    form.memory = /^\d+m$/i.test(value) ? value.slice(0, -1) : value;
+    // Docker counts bytes where no unit is given, the field MiB; what is no whole number of MiB keeps its unit.
+    const written = /^\d+$/.test(value) ? `${value}b` : value;
+    const bytes = parseMemory(written);
+    form.memory = bytes !== null && bytes % MIB === 0 ? String(bytes / MIB) : written;
+    return true;
+  },
+  'pids-limit': (form, value) => {
+    // 0 and -1 are Docker's words for none.
+    form.pids = Number(value) > 0 ? value : '';
     return true;
   },
   network: set('network'),

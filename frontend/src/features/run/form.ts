@@ -36,6 +36,7 @@ export interface RunForm {
   env: EnvRow[];
   cpus: string;
   memory: string;
+  pids: string;
   network: string;
   user: string;
   workdir: string;
@@ -61,6 +62,7 @@ export const emptyForm: RunForm = {
   env: [],
   cpus: '',
   memory: '',
+  pids: '',
   network: '',
   user: '',
   workdir: '',
@@ -72,7 +74,7 @@ export const emptyForm: RunForm = {
   privileged: false,
 };
 
-const MIB = 1024 ** 2;
+export const MIB = 1024 ** 2;
 const SUFFIX: Record<string, number> = { b: 1, k: 1024, m: MIB, g: 1024 ** 3 };
 
 /** "512", "512m", "1.5g": megabytes when no unit is given (the form's field says MiB). Null when it is no size. */
@@ -101,6 +103,7 @@ export function toRequest(form: RunForm, start: boolean): RunRequest {
     restart_policy: { name: form.restart, max_retry: form.restart === 'on-failure' ? Number(form.maxRetry || 0) : 0 },
     ...(memory === null ? {} : { memory_bytes: memory }),
     ...(form.cpus === '' ? {} : { nano_cpus: Math.round(Number(form.cpus) * 1e9) }),
+    ...(form.pids === '' ? {} : { pids_limit: Number(form.pids) }),
     labels,
     tty: form.tty,
     open_stdin: form.stdin,
@@ -187,6 +190,7 @@ export function checks(form: RunForm, hosts: readonly Host[], containers: readon
     }
   }
   if (form.cpus !== '' && !(Number(form.cpus) > 0)) list.push({ key: 'cpus', ok: false, text: words.cpus });
+  if (form.pids !== '' && !/^[1-9]\d*$/.test(form.pids)) list.push({ key: 'pids', ok: false, text: words.pids });
   if (form.autoRemove && form.restart !== 'no') list.push({ key: 'rm', ok: false, text: c.autoRemoveRestart });
   return list;
 }

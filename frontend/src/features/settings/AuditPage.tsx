@@ -1,7 +1,10 @@
 /** Who did what to which object, and what came of it. */
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { Lock } from 'lucide-react';
 import { useMemo } from 'react';
+import { Page } from '@/app/Page';
+import { useAdmin } from '@/features/session/useAdmin';
 import { auditQuery } from '@/lib/api/queries';
 import type { AuditEntry } from '@/lib/api/types';
 import type { Fields } from '@/lib/filter';
@@ -9,7 +12,9 @@ import { formatTime, secondsSince } from '@/lib/format';
 import { useNow } from '@/lib/now';
 import { audit as words, common } from '@/messages';
 import type { Column } from '@/ui/DataTable';
+import { Empty } from '@/ui/Empty';
 import { Glyph } from '@/ui/Glyph';
+import { PhoneRow } from '@/features/objects/columns';
 import { ObjectList } from '@/features/objects/ObjectList';
 import list from '@/features/objects/ObjectList.module.css';
 
@@ -31,10 +36,16 @@ function When({ iso }: { iso: string }) {
 
 const bad = (entry: AuditEntry) => entry.decision === 'denied' || entry.result === 'failed';
 
+const facets = [
+  { term: 'result:failed', label: words.failed, test: (entry: AuditEntry) => resultOf(entry) === 'failed' },
+  { term: 'result:denied', label: words.denied, test: (entry: AuditEntry) => resultOf(entry) === 'denied' },
+];
+
 export function AuditPage() {
   const search = useSearch({ from: '/shell/audit' });
   const navigate = useNavigate({ from: '/audit' });
-  const query = useQuery(auditQuery);
+  const admin = useAdmin();
+  const query = useQuery({ ...auditQuery, enabled: admin });
   const columns = useMemo<Column<AuditEntry>[]>(
     () => [
       { id: 'at', header: words.column.at, accessorFn: (entry) => entry.at, meta: { width: 120 }, cell: ({ row }) => <When iso={row.original.at} /> },
@@ -65,6 +76,15 @@ export function AuditPage() {
     ],
     [],
   );
+  if (!admin) {
+    return (
+      <Page title={words.title}>
+        <Empty icon={<Lock aria-hidden />} title={words.onlyAdmin}>
+          <p>{words.onlyAdminText}</p>
+        </Empty>
+      </Page>
+    );
+  }
   return (
     <ObjectList
       title={words.title}
@@ -80,16 +100,8 @@ export function AuditPage() {
       onQ={(q) => void navigate({ search: { q }, replace: true })}
       emptyTitle={words.emptyTitle}
       emptyText={words.emptyText}
-      phoneRow={(entry) => (
-        <div className={list.phone}>
-          <span className={list.phoneTitle}>
-            {entry.actor} {entry.action}
-          </span>
-          <span className={bad(entry) ? 'bad' : 'muted'}>{resultOf(entry)}</span>
-          <span className="muted small ellipsis">{objectOf(entry)}</span>
-          <When iso={entry.at} />
-        </div>
-      )}
+      facets={facets}
+      phoneRow={(entry) => <PhoneRow title={`${entry.actor} ${entry.action}`} right={<span className={bad(entry) ? 'bad' : 'muted'}>{resultOf(entry)}</span>} below={[objectOf(entry), entry.detail].filter(Boolean).join(', ')} belowRight={<When iso={entry.at} />} />}
     />
   );
 }

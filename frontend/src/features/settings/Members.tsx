@@ -27,7 +27,7 @@ export function Members() {
   return (
     <>
       <div className={classes.intro}>
-        <p className="second">{words.adminHint}</p>
+        <p className="second">{words.intro}</p>
         <Button variant="filled" leftSection={<Plus aria-hidden />} onClick={() => setAdding(true)}>
           {words.add}
         </Button>
@@ -40,7 +40,7 @@ export function Members() {
               <tr>
                 <th scope="col">{words.username}</th>
                 <th scope="col">{words.role}</th>
-                <th scope="col">{words.lastSeen}</th>
+                <th scope="col" className="desk">{words.lastSeen}</th>
                 <td />
               </tr>
             </thead>
@@ -54,7 +54,7 @@ export function Members() {
                       <b className="strong">{user.username}</b> {self && <span className="muted">({words.you})</span>}
                     </td>
                     <td>{user.role === 'admin' ? words.admin : words.member}</td>
-                    <td>{seconds === null ? common.none : common.ago(formatAge(seconds))}</td>
+                    <td className="desk">{seconds === null ? common.none : common.ago(formatAge(seconds))}</td>
                     <td>
                       {!self && (
                         <Button size="xs" data-danger onClick={() => setRemoving(user)}>

@@ -34,7 +34,7 @@ export function SettingsPage() {
         ))}
       </nav>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling area must be reachable by keyboard */}
-      <div className={card.scroll} tabIndex={0} role="region" aria-label={words.tabs[active]}>
+      <div className={card.scroll} tabIndex={0} role="region" aria-label={words.title}>
         <div className={classes.column}>
           {active === 'tokens' && <Tokens />}
           {active === 'members' && <Members />}
@@ -115,7 +115,7 @@ function About() {
             <dt>{a.health}</dt>
             <dd>
               <span className="row">
-                <Glyph name={health.ok ? 'ok' : 'warn'} tone={health.ok ? 'ok' : 'warn'} /> {health.ok ? a.healthy : ''}
+                <Glyph name={health.ok ? 'ok' : 'warn'} tone={health.ok ? 'ok' : 'warn'} /> {health.ok ? a.healthy : a.unhealthy}
               </span>
             </dd>
             {Object.entries(health.components).map(([name, component]) => (
@@ -129,8 +129,8 @@ function About() {
             {a.apiDocs}
           </a>
         </dd>
-        <dt />
-        <dd className="muted">{a.licence}</dd>
+        <dt>{a.licence}</dt>
+        <dd>Apache-2.0</dd>
       </dl>
     </Card>
   );
@@ -139,7 +139,7 @@ function About() {
 function Part({ name, ok, detail }: { name: string; ok: boolean; detail: string }) {
   return (
     <>
-      <dt>{name}</dt>
+      <dt>{words.about.parts[name] ?? name}</dt>
       <dd title={detail}>
         <span className="row">
           <Glyph name={ok ? 'ok' : 'bad'} tone={ok ? 'ok' : 'bad'} /> <span className="ellipsis">{detail}</span>

@@ -49,8 +49,8 @@ export function Tokens() {
             <thead>
               <tr>
                 <th scope="col">{words.column.name}</th>
-                <th scope="col">{words.column.created}</th>
-                <th scope="col">{words.column.used}</th>
+                <th scope="col" className="desk">{words.column.created}</th>
+                <th scope="col" className="desk">{words.column.used}</th>
                 <th scope="col">{words.column.expires}</th>
                 <td />
               </tr>
@@ -61,8 +61,8 @@ export function Tokens() {
                   <td>
                     <b className="strong">{token.name}</b> <code className="muted">{token.prefix}…</code>
                   </td>
-                  <td>{when(token.created_at, common.none)}</td>
-                  <td>{when(token.last_used_at, words.notUsed)}</td>
+                  <td className="desk">{when(token.created_at, common.none)}</td>
+                  <td className="desk">{when(token.last_used_at, words.notUsed)}</td>
                   <td>{token.expires_at === null ? words.never : formatTime(token.expires_at, now, false)}</td>
                   <td>
                     <Button size="xs" data-danger onClick={() => setRevoking(token)}>

@@ -14,9 +14,9 @@ export interface Line {
 
 const clock = (at: number, seconds: boolean) => new Date(at * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', ...(seconds ? { second: '2-digit' } : {}) });
 
-const SHORTEST_SPAN_S = 60;
+const SHORTEST_SPAN_S = 30;
 
-/** The span asked for, but no longer than what has been seen: a minute of readings fills the chart instead of its last pixel. */
+/** The span asked for, but no longer than what has been seen: the first readings fill the chart instead of its last pixel. */
 export function shownSpan(asked: number, seen: number): number {
   return Math.min(asked, Math.max(SHORTEST_SPAN_S, Math.ceil(seen)));
 }

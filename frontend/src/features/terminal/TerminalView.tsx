@@ -164,6 +164,6 @@ function noteOf(state: TerminalState): { glyph: 'ok' | 'work' | 'bad' | 'idle'; 
     case 'closed':
       return { glyph: 'idle', tone: 'idle', text: words.closed, again: true };
     case 'failed':
-      return { glyph: 'bad', tone: 'bad', text: `${words.failedTitle}. ${[state.message, state.next].filter(Boolean).join(' ')}`, again: true };
+      return { glyph: 'bad', tone: 'bad', text: [words.failedTitle, state.message, state.next].filter(Boolean).map((part) => part.replace(/\.$/, '')).join('. '), again: true };
   }
 }

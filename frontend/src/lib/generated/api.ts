@@ -1076,6 +1076,7 @@ export interface components {
             network?: string;
             /** @default false */
             open_stdin: boolean;
+            pids_limit?: number | null;
             ports?: components["schemas"]["PublishRequest"][];
             /** @default false */
             privileged: boolean;

@@ -4,7 +4,7 @@ export const containers = {
   title: 'Containers',
   table: 'Container table',
   filter: 'Filter containers',
-  filterPlaceholder: 'Filter: name, image: host: state: label: port: created:>1d',
+  filterPlaceholder: 'Filter: name, image: state: label: port: created:>1d',
   run: 'Run container',
   runShort: 'Run',
   views: 'Views',

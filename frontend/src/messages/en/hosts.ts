@@ -5,6 +5,7 @@ export const hosts = {
   table: 'Host table',
   linked: (up: number, all: number) => `${up} of ${all} linked`,
   add: 'Add host',
+  onlyAdmin: 'Only administrators add hosts',
   filter: 'Filter hosts',
   filterPlaceholder: 'Filter: name, label: state: version: cpu:>80',
   what: 'host',

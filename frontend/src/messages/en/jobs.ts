@@ -6,6 +6,7 @@ export const jobs = {
   filter: 'Filter jobs',
   filterPlaceholder: 'Filter: what, host: by: state: after:<1h',
   what: 'job',
+  one: 'Job',
   summary: (running: number, queued: number, failed: number) =>
     [running > 0 ? `${running} running` : '', queued > 0 ? `${queued} queued` : '', failed > 0 ? `${failed} failed` : ''].filter(Boolean).join(', '),
   column: { what: 'Job', state: 'State', result: 'Where and result', by: 'By', started: 'Started', took: 'Took', id: 'ID' },
@@ -37,4 +38,6 @@ export const jobs = {
   lostOutput: 'Live output stopped; it is read again every few seconds.',
   lines: (count: number) => plural(count, 'line'),
   missingTitle: 'There is no such job',
+  missingText: 'The link is of another installation, or the number was mistyped.',
+  toList: 'All jobs',
 };

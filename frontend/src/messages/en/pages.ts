@@ -56,7 +56,6 @@ export const overview = {
   noActivity: 'No event yet.',
   linkHistory: 'Link history',
   noContact: (time: string, containers: number) => `No contact since ${time}. ${plural(containers, 'container')} shown as last known`,
-  times: (count: number) => `${count}×`,
   more: (count: number) => `${count} more`,
   act: {
     logs: 'Logs',
@@ -101,9 +100,9 @@ export const settings = {
   revokeButton: 'Revoke token',
   noTokens: 'No token yet',
   noTokensText: 'The dashboard needs none; a docker client or a script does.',
-  members: { title: 'Members', add: 'Add member', username: 'Name', role: 'Role', admin: 'Administrator', member: 'Member', password: 'First password', adminHint: 'May do everything, and manage members and hosts.', memberHint: 'May run, watch and stop containers.', create: 'Add member', remove: 'Remove…', removeTitle: (name: string) => `Remove ${name}?`, removeText: 'Sign-in, tokens and open streams of this person end at once. What they ran keeps running.', removeButton: 'Remove member', you: 'you', onlyAdmin: 'Only administrators see and change members.', lastSeen: 'Last sign-in' },
+  members: { title: 'Members', intro: 'Administrators do everything and manage members and hosts. Members run, watch and stop containers.', add: 'Add member', username: 'Name', role: 'Role', admin: 'Administrator', member: 'Member', password: 'First password', adminHint: 'May do everything, and manage members and hosts.', memberHint: 'May run, watch and stop containers.', create: 'Add member', remove: 'Remove…', removeTitle: (name: string) => `Remove ${name}?`, removeText: 'Sign-in, tokens and open streams of this person end at once. What they ran keeps running.', removeButton: 'Remove member', you: 'you', onlyAdmin: 'Only administrators see and change members.', lastSeen: 'Last sign-in' },
   appearance: { scheme: 'Colours', light: 'Light', dark: 'Dark', system: 'As the system', density: 'Rows', keys: 'Keys' },
-  about: { version: 'Version', api: 'API', apiDocs: 'OpenAPI document', licence: 'Licence: Apache-2.0', server: 'Server', health: 'Health', healthy: 'all parts healthy' },
+  about: { version: 'Version', api: 'API', apiDocs: 'OpenAPI document', licence: 'Licence', server: 'Server', health: 'Health', healthy: 'all parts healthy', unhealthy: 'a part needs a look', parts: { database: 'Database', gateway: 'Gateway', worker: 'Worker', beat: 'Scheduler', redis: 'Redis' } as Record<string, string> },
 };
 
 export const audit = {
@@ -113,6 +112,10 @@ export const audit = {
   filter: 'Filter the audit',
   filterPlaceholder: 'Filter: who: did: to: result: after:<1h',
   what: 'entry',
+  onlyAdmin: 'Only administrators read the audit',
+  onlyAdminText: 'It holds who did what in the whole installation. What you did yourself is under Jobs.',
+  failed: 'Failed',
+  denied: 'Denied',
   emptyTitle: 'Nothing recorded yet',
   emptyText: 'Every decision about who may do what to which object is kept here.',
 };

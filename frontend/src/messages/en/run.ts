@@ -45,6 +45,8 @@ export const run = {
   limits: 'Limits',
   cpus: 'CPUs',
   memory: 'Memory',
+  pids: 'Processes',
+  pidsUnit: 'processes',
   ofCores: (count: number) => `of ${plural(count, 'core')}`,
   cores: 'cores',
   mib: 'MiB',
