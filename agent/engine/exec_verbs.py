@@ -252,8 +252,9 @@ def exec_inspect(ctx: Context, exec_id: str) -> dict[str, Any]:
         "arguments": list(item.command[1:]),
         "privileged": item.privileged,
     }
-    if item.user:
-        command["user"] = item.user
+    container = ctx.containers.find(item.container_id)
+    if user := item.user or (container.record.config.user if container else ""):
+        command["user"] = user
     return {
         "ID": item.id,
         "Running": item.running,

@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.inspect import mount_documents, network_documents
 from agent.engine.status import describe
 from agent.engine.validate_host import parse_port
 from agent.ports.images import Image
+from wire.engine.containers import EndpointSettings
 from wire.errors import Internal, Invalid, MooringError, NotFound
 from wire.filters import check_names, flag, match_labels
 
@@ -78,8 +81,8 @@ def item(ctx: Context, container: Container, image: str = "") -> dict[str, Any]:
             "Labels": record.config.labels or {},
             "State": container.status,
             "Status": "",
-            "HostConfig": _host_config(container),
-            "NetworkSettings": {"Networks": network_documents(ctx, container)},
+            "HostConfig": {"NetworkMode": record.host.network_mode},  # annotations only from API 1.46 on
+            "NetworkSettings": {"Networks": _networks(ctx, container)},
             "Mounts": mount_documents(ctx, container, listed=True),
         }
     assert isinstance(kept, dict)
@@ -91,12 +94,12 @@ def _quoted(word: str) -> str:
     return f"'{word}'" if " " in word else word
 
 
-def _host_config(container: Container) -> dict[str, Any]:
-    host = container.record.host
-    document: dict[str, Any] = {"NetworkMode": host.network_mode}
-    if isinstance(host.annotations, dict) and host.annotations:
-        document["Annotations"] = host.annotations
-    return document
+def _networks(ctx: Context, container: Container) -> dict[str, EndpointSettings]:
+    """A list leaves out what only resolving names needs."""
+    return {
+        name: replace(shown, links=None, aliases=None, driver_opts=None, dns_names=None)
+        for name, shown in network_documents(ctx, container).items()
+    }
 
 
 def _ports(ctx: Context, container: Container) -> list[dict[str, Any]]:

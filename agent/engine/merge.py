@@ -57,7 +57,7 @@ def merge_config(user: ContainerConfig, image: ContainerConfig) -> None:
     user.working_dir = user.working_dir or image.working_dir
     user.volumes = {**(user.volumes or {}), **(image.volumes or {})} or None
     user.stop_signal = user.stop_signal or image.stop_signal
-    user.shell = user.shell or image.shell or UNSET
+    user.shell = user.shell or UNSET  # the image's is for its builder alone
     if not user.entrypoint and not user.cmd:
         raise Invalid("no command specified")
 

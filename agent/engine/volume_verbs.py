@@ -34,7 +34,8 @@ async def volume_list(ctx: Context, filters: Filters | None = None) -> dict[str,
 async def volume_documents(
     ctx: Context, *, filters: Filters | None = None, usage: bool = False
 ) -> list[dict[str, Any]]:
-    """Every volume that fits, by name; `usage` adds size and users."""
+    """Every volume that fits, by name; `usage` adds size and users, and leaves
+    out those with options: what a mount of theirs holds is not this host's disk."""
     asked = filters or {}
     dangling = flag(asked, "dangling", False) if asked.get("dangling") else None
     found: list[dict[str, Any]] = []
@@ -45,6 +46,8 @@ async def volume_documents(
         if drivers and volume.driver not in drivers:
             continue
         if not match_labels(asked, "label", volume.labels):
+            continue
+        if usage and volume.options:
             continue
         users = users_of(ctx, volume.name) if dangling is not None or usage else []
         if dangling is not None and dangling == bool(users):
