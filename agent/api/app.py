@@ -46,6 +46,12 @@ class Api:
             await self._handle(request, asked)
         except errors.MooringError as error:
             await self._fail(request, error, status_of(error))
+        except PermissionError as error:  # an agent without root says so, instead of failing in the dark
+            _log.exception("request.forbidden method=%s path=%s", request.method, scope["path"])
+            what = f"{error.filename or 'the kernel'}: {(error.strerror or 'permission denied').lower()}"
+            await self._fail(
+                request, errors.Internal(f"{what} (see what the agent lacks: python -m agent doctor)"), 500
+            )
         except Exception:
             reference = secrets.token_hex(4)
             _log.exception("request.failed reference=%s method=%s path=%s", reference, request.method, scope["path"])

@@ -148,16 +148,16 @@ async def run_streamed(request: Request) -> None:
         await in_thread(fail, job.uid, job.epoch, job.title, Internal("internal error"))
         raise
     else:
-        await in_thread(_finish, job.uid, job.epoch, job.title, status)
+        await in_thread(_finish, job.uid, job.epoch, job.title, status, request.refusal)
     finally:
         leases.release(job.uid)
 
 
-def _finish(uid: uuid.UUID, epoch: int, title: str, status: int) -> None:
+def _finish(uid: uuid.UUID, epoch: int, title: str, status: int, refusal: str) -> None:
     if status == 499:
         fail(uid, epoch, title, Cancelled("the client went away"))
     elif status >= 400:
-        fail(uid, epoch, title, error_for_status(status, f"the host answered {status}"))
+        fail(uid, epoch, title, error_for_status(status, refusal or f"the host answered {status}"))
     else:
         succeed(uid, epoch, {"status": status, "value": None})
 

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterable, Coroutine
 from typing import Any
 
+import msgspec
+
 from controlplane.accounts.revocation import hold
 from controlplane.engine_api.request import Request
 from controlplane.gateway.calls import client
@@ -41,8 +43,12 @@ async def pass_through(
             await request.begin(answer.status, answer.headers)
             if answer.find_header("content-length") is None:
                 await request.write(b"")
+            told = b""
             async for chunk in answer.chunks():
+                if answer.status >= 400 and len(told) < 4096:
+                    told += chunk
                 await request.write(chunk)
+            request.refusal = _message(told)
             await request.write(b"", more=False)
             return answer.status
 
@@ -50,6 +56,13 @@ async def pass_through(
         if held:
             await stack.enter_async_context(hold(request.actor))
         return await until_disconnect(request, relay(), streams_body=not isinstance(body, bytes))
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(body)["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
 
 
 async def until_disconnect(request: Request, work: Coroutine[Any, Any, int], *, streams_body: bool = False) -> int:

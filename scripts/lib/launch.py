@@ -284,7 +284,8 @@ def report(instance: Instance, link: str, problems: list[dict[str, str]], took_s
         print("              (this set-up link works once; scripts/up prints a new one until it is used)")
     print(f"  Docker      export DOCKER_HOST=unix://{instance.engine_socket}")
     if with_agent:
-        print(f"  This host   unix://{instance.agent_socket} (its own engine, root only)")
+        who = "root only" if os.getuid() == 0 else "yours only"
+        print(f"  This host   unix://{instance.agent_socket} (its own engine, {who})")
         if not problems:
             print("  Try         docker run --rm mooring/starter echo hi")
     print(f"  Logs        {instance.log}")

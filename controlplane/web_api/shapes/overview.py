@@ -97,7 +97,9 @@ def _attention(organisation_id: uuid.UUID, hosts: list[Host], refs: HostRefs) ->
             items.append(_item("host_offline", "warning", f"{host.name} is offline", "Its agent was stopped in order",
                                since, "open_host", host=ref))  # fmt: skip
         elif state is HostState.DEGRADED:
-            detail = "; ".join(str(finding.get("title", "")) for finding in host.findings)
+            detail = "; ".join(
+                str(finding.get("title", "")) for finding in host.findings if finding.get("severity") != "info"
+            )
             items.append(_item("host_degraded", "warning", f"{host.name} is degraded", detail, since, "open_host",
                                host=ref))  # fmt: skip
         used, disk = host.usage.get("disk_used_bytes"), host.facts.get("disk_bytes") or host.usage.get("disk_bytes")
