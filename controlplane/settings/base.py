@@ -184,11 +184,15 @@ CELERY_BEAT_SCHEDULE = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "unforeseen": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: bool(record.exc_info)},
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("MOORING_LOG_LEVEL", "INFO")},
     "loggers": {
-        "django.request": {"level": "CRITICAL"},  # faults of ours are logged with their reference where they happen
+        # Faults of ours are logged with their reference where they happen; what escapes that has its traceback here.
+        "django.request": {"level": "ERROR", "filters": ["unforeseen"]},
         "django.channels": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},  # it would log the addresses of sockets, and with them their tickets
         "celery.app.trace": {"level": "WARNING"},  # a line for each task would be two for each job

@@ -31,4 +31,4 @@ class OrjsonRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         """Return `data` as JSON bytes; None (a 204) is empty."""
-        return b"" if data is None else orjson.dumps(data, default=_default)
+        return b"" if data is None else orjson.dumps(data, default=_default, option=orjson.OPT_NON_STR_KEYS)

@@ -86,3 +86,11 @@ def test_the_dashboard_has_the_same_guard_rails(
     named = {**wanted, "volumes": [{"source": "data", "target": "/e"}]}
     assert post(client_of(member), "/api/v1/containers", named).status_code == 202
     assert AuditEntry.objects.filter(action="container.change", decision="allowed").count() == 2
+
+
+def test_a_bad_item_of_a_list_is_named_by_its_place(
+    admin: User, client_of: Callable[..., Client], post: Callable[..., Any]
+) -> None:
+    refused = post(client_of(admin), "/api/v1/containers", {"image": "busybox", "env": ["A=b", {}]})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["fields"] == {"env": {"1": ["Not a valid string."]}}
