@@ -135,6 +135,7 @@ class Builder:
         scratch.mkdir(mode=0o700, parents=True)
         secrets = self._run / scratch.name
         context: BuildContext | None = None
+        hold = self._engine.hold_images()
         renderer = ClassicRenderer()
         try:
             context = await open_context(options.remote, body, dockerfile=options.dockerfile, directory=scratch)
@@ -156,6 +157,7 @@ class Builder:
                 secrets_directory=secrets,
                 cache_sources=CacheSources(self._images, options.cache_from) if options.cache_from else None,
                 docker_version=DOCKER_VERSION,
+                hold=hold,
             )
 
             def shown(event: BuildEvent) -> list[tuple[bool, Progress]]:
@@ -187,6 +189,7 @@ class Builder:
                 await self._engine.image_tag(image_id, name.familiar_name, name.tag)
                 yield True, {"stream": f"Successfully tagged {name.familiar}\n"}
         finally:
+            hold.close()
             if context is not None:
                 context.close()
             for directory in (scratch, secrets):

@@ -118,6 +118,7 @@ class StageRunner:
         elif ref != "scratch":
             self._image_id = await self._find_base(ref)
         self._config = StageConfig(self._base_document().get("config"), escape=self._escape)
+        self._context.hold.add(self._image_id)
         self._config.set_image(self._image_id)
         await self._run_triggers()
         await self._emit(ImageMade(self._image_id))
@@ -231,11 +232,15 @@ class StageRunner:
                 await self._context.cache.put(key, found, parent_id=self._image_id, text=text)
         if found is None:
             return False
+        self._context.hold.add(found)
         await self._emit(StepCached())
         self._become(found)
         return True
 
     async def _take(self, key: str, image_id: str, text: str) -> None:
+        self._context.hold.add(
+            image_id
+        )  # it has no name: without a hold a prune would take it from under the next step
         await self._context.cache.put(key, image_id, parent_id=self._image_id, text=text)
         self._become(image_id)
         failpoints.hit("build.after_step_commit")
@@ -322,6 +327,7 @@ class StageRunner:
         try:
             async for item in ensure_image(self._context, ref, platform=self._platform):
                 if isinstance(item, Image):
+                    self._context.hold.add(item.id)
                     return item.id
                 await self._emit(item)
         except MooringError as error:

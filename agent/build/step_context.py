@@ -13,6 +13,7 @@ from agent.build.context import BuildContext
 from agent.build.mounted_tree import MountedTree
 from agent.build.options import BuildOptions
 from agent.build.step_cache import StepCache
+from agent.engine.image_holds import ImageHold
 from agent.ports.images import Image, Images, Rootfs
 from agent.ports.storage import Store
 from wire.errors import Conflict, NotFound
@@ -45,6 +46,7 @@ class StepContext:
     scratch: Path
     secrets_directory: Path
     docker_version: str
+    hold: ImageHold
     cache_sources: CacheSources | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 

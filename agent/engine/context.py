@@ -13,6 +13,7 @@ from agent.config import Config
 from agent.engine.container import Container, Containers
 from agent.engine.events import EventBus
 from agent.engine.execs import Execs
+from agent.engine.image_holds import ImageHolds
 from agent.engine.operations import Operations
 from agent.ports.images import Images
 from agent.ports.logs import Logs
@@ -69,6 +70,7 @@ class Context:
     operations: Operations
     events: EventBus = field(default_factory=EventBus)
     execs: Execs = field(default_factory=Execs)
+    image_holds: ImageHolds = field(default_factory=ImageHolds)
     tasks: Tasks = field(default_factory=Tasks)
     watch_run: Callable[[Container], None] = lambda container: None  # wait for the end of a run; set by the engine
     remove_soon: Callable[[Container], None] = lambda container: None  # auto-remove as a task; set by the engine

@@ -37,6 +37,7 @@ from agent.engine import (
 )
 from agent.engine.container import Containers
 from agent.engine.context import Context
+from agent.engine.image_holds import ImageHold
 from agent.engine.operations import Operations
 from agent.ports.images import Credentials, Images, Progress
 from agent.ports.logs import Logs
@@ -267,6 +268,10 @@ class Engine:
 
     async def image_history(self, ref: str) -> Documents:
         return await image_verbs.image_history(self._ctx, ref)
+
+    def hold_images(self) -> ImageHold:
+        """Keep images from prunes while something is made of them; the caller closes it."""
+        return self._ctx.image_holds.open()
 
     async def image_tag(self, ref: str, repo: str, tag: str = "") -> bool:
         return await image_verbs.image_tag(self._ctx, ref, repo, tag)

@@ -116,6 +116,8 @@ async def _delete(ctx: Context, image_id: str, records: Records, *, force: bool,
         image = ctx.images.resolve(image_id)
     except NotFound:
         return
+    if quiet and image_id in ctx.image_holds:
+        return
     try:
         _check(ctx, image, soft=not force)
     except _DeleteConflict as conflict:
@@ -152,7 +154,12 @@ async def image_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
     records: Records = []
     for image in ctx.images.list():
         named = bool(image.repo_tags or image.repo_digests)
-        if image.id in used or (dangling_only and named) or (not named and ctx.images.children(image.id)):
+        if (
+            image.id in used
+            or image.id in ctx.image_holds
+            or (dangling_only and named)
+            or (not named and ctx.images.children(image.id))
+        ):
             continue
         if until is not None and image.created_at > until:
             continue

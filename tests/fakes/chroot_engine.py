@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
 
+from agent.engine.image_holds import ImageHold, ImageHolds
 from agent.ports.images import Credentials, Images, Progress
 from agent.ports.runtime import ExitStatus
 from wire.engine.containers import CreateRequest, Mount
@@ -37,6 +38,7 @@ class ChrootEngine:
 
     def __init__(self, images: Images) -> None:
         self._images = images
+        self.image_holds = ImageHolds()
         self.created: list[CreateRequest] = []
         self.containers: dict[str, CreateRequest] = {}
         self.names: dict[str, str] = {}
@@ -49,6 +51,9 @@ class ChrootEngine:
     async def image_tag(self, ref: str, repo: str, tag: str = "") -> bool:
         await self._images.tag(ref, repo, tag)
         return True
+
+    def hold_images(self) -> ImageHold:
+        return self.image_holds.open()
 
     def publish(self, kind: str, action: str, actor_id: str, attributes: Mapping[str, str]) -> None:
         """Nobody listens to events here."""

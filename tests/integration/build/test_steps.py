@@ -6,6 +6,7 @@ import asyncio
 import errno
 import io
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import AsyncIterator
@@ -72,6 +73,20 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     finally:
         mounts.unmount_below(tmp_path)
         await bench.images.close()
+
+
+async def test_steps_are_held_until_the_build_ends(bench: Bench) -> None:
+    """A prune at any moment must leave what the next step is made of."""
+    context = context_of({"dockerfile": "FROM busybox\nENV a=1\nRUN true\nENV b=2\n", "files": {}})
+    made: list[str] = []
+    async with aclosing(bench.builder.build(BuildOptions(), pieces(context))) as messages:
+        async for message in messages:
+            text = str(message.get("stream") or "")
+            if re.fullmatch(r" ---> [0-9a-f]{12}\n", text):
+                made.append(bench.images.resolve(text.split()[1]).id)
+                assert all(image_id in bench.engine.image_holds for image_id in made)
+    assert len(made) == 4
+    assert not any(image_id in bench.engine.image_holds for image_id in made)
 
 
 async def test_nothing_is_copied_from_or_to_outside(bench: Bench, tmp_path: Path) -> None:

@@ -157,6 +157,24 @@ async def test_pruning_by_labels(rig: Rig) -> None:
         await rig.engine.image_prune({"dangling": ["foo"]})
 
 
+async def test_a_prune_leaves_what_a_build_stands_on(rig: Rig) -> None:
+    """Neither the image itself nor, when a child of it goes, the parent of a child."""
+    base = await rig.engine.image_inspect("busybox")
+    config = {"config": {"Labels": {"step": "1"}}}
+    step = await rig.images.create_image(parent=base["Id"], config=config, layers_from=base["Id"], history=[])
+    child = await rig.images.create_image(parent=step, config={"config": {}}, layers_from=step, history=[])
+    hold, other = rig.engine.hold_images(), rig.engine.hold_images()
+    for owner in (hold, other):
+        owner.add(step)
+        owner.add(step)
+    assert (await rig.engine.image_prune({}))["ImagesDeleted"] == [{"Deleted": child}]
+    hold.close()
+    hold.close()
+    assert (await rig.engine.image_prune({}))["ImagesDeleted"] is None
+    other.close()
+    assert (await rig.engine.image_prune({}))["ImagesDeleted"] == [{"Deleted": step}]
+
+
 # networks
 async def test_joining_is_checked_in_dockers_order(rig: Rig) -> None:
     await _network(rig, "n1")

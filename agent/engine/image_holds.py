@@ -1,0 +1,46 @@
+"""Images that work in progress stands on: prunes, and the removal of parents, leave them alone.
+
+A build's steps are images without a name that no container may be using just then; they must still be there when the
+next step begins. Holds live as long as the agent: after a kill the build is gone with them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+__all__ = ["ImageHold", "ImageHolds"]
+
+
+class ImageHold:
+    """The images of one piece of work. Its owner closes it at the end."""
+
+    def __init__(self, held: Counter[str]) -> None:
+        self._held = held
+        self._own: set[str] = set()
+
+    def add(self, image_id: str) -> None:
+        """Keep an image until `close`. Safe to repeat; "" is no image."""
+        if image_id and image_id not in self._own:
+            self._own.add(image_id)
+            self._held[image_id] += 1
+
+    def close(self) -> None:
+        """Let go of them all. Safe to repeat."""
+        for image_id in self._own:
+            self._held[image_id] -= 1
+            if not self._held[image_id]:
+                del self._held[image_id]
+        self._own.clear()
+
+
+class ImageHolds:
+    """All holds of the agent."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+
+    def open(self) -> ImageHold:
+        return ImageHold(self._held)
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._held
