@@ -11,6 +11,7 @@ from agent.api.import_source import import_from_url
 from agent.api.request import Request
 from agent.api.shapes import adapt_image, adapt_images
 from wire import errors
+from wire.refs import parse_reference, parse_tag
 
 __all__ = [
     "create", "distribution", "history", "inspect", "list_", "load", "prune", "push", "remove", "save", "save_one",
@@ -91,9 +92,11 @@ async def create(backends: Backends, request: Request) -> None:
 
 
 def _reference(image: str, tag_: str) -> str:
+    """`tag_`, which may be a digest, counts before what `image` itself says."""
     if not tag_:
         return image
-    return f"{image}@{tag_}" if ":" in tag_ else f"{image}:{tag_}"
+    name = parse_reference(image).without_suffix().familiar_name
+    return f"{name}@{tag_}" if ":" in tag_ else f"{name}:{parse_tag(tag_)}"
 
 
 async def push(backends: Backends, request: Request) -> None:

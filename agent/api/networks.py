@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from agent.api.backends import Backends
 from agent.api.request import Request
+from wire import errors
 from wire.engine.networks import NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest
 
 __all__ = ["connect", "create", "disconnect", "inspect", "list_", "prune", "remove"]
+
+_BOOLEANS = frozenset(("", "0", "1", "f", "F", "t", "T", "false", "False", "FALSE", "true", "True", "TRUE"))
 
 
 async def list_(backends: Backends, request: Request) -> None:
@@ -14,6 +17,10 @@ async def list_(backends: Backends, request: Request) -> None:
 
 
 async def inspect(backends: Backends, request: Request) -> None:
+    text = request.text("verbose")
+    if text not in _BOOLEANS:
+        fault = f'strconv.ParseBool: parsing "{text}": invalid syntax'
+        raise errors.Invalid(f"invalid value for verbose: {text}: {fault}")
     document = await backends.engine.network_inspect(
         request.name, verbose=request.flag("verbose"), scope=request.text("scope")
     )
@@ -21,7 +28,7 @@ async def inspect(backends: Backends, request: Request) -> None:
 
 
 async def create(backends: Backends, request: Request) -> None:
-    body = await request.decode(NetworkCreateRequest)
+    body = await request.decode(NetworkCreateRequest, may_be_empty=True)
     await request.answer_json(await backends.engine.network_create(body, operation=request.operation), 201)
 
 
@@ -31,7 +38,7 @@ async def remove(backends: Backends, request: Request) -> None:
 
 
 async def connect(backends: Backends, request: Request) -> None:
-    body = await request.decode(NetworkConnectRequest)
+    body = await request.decode(NetworkConnectRequest, may_be_empty=True)
     await backends.engine.network_connect(
         request.name, body.container, body.endpoint_config, operation=request.operation
     )
@@ -39,7 +46,7 @@ async def connect(backends: Backends, request: Request) -> None:
 
 
 async def disconnect(backends: Backends, request: Request) -> None:
-    body = await request.decode(NetworkDisconnectRequest)
+    body = await request.decode(NetworkDisconnectRequest, may_be_empty=True)
     await backends.engine.network_disconnect(
         request.name, body.container, force=body.force, operation=request.operation
     )

@@ -135,8 +135,9 @@ class Request:
                 read.set()
                 return
 
-    async def decode(self, shape: type[T]) -> T:
-        """The JSON body as `shape`. Raises Invalid in Docker's words for another content type or bad JSON."""
+    async def decode(self, shape: type[T], *, may_be_empty: bool = False) -> T:
+        """The JSON body as `shape`. Raises Invalid in Docker's words for another content type or bad JSON; no body at
+        all is an empty object where it `may_be_empty`."""
         content_type = self.header("content-type")
         if content_type or self.has_body:
             mime = content_type.partition(";")[0].strip().lower()
@@ -144,6 +145,8 @@ class Request:
                 raise errors.Invalid(f"malformed Content-Type header ({content_type}): mime: no media type")
             if mime != JSON:
                 raise errors.Invalid(f"unsupported Content-Type header ({mime}): must be '{JSON}'")
+        if may_be_empty and not self.has_body:
+            return decode(b"{}", shape)
         return decode(await self.body(), shape)
 
     async def find(self, shape: type[T]) -> T | None:

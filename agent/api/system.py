@@ -52,5 +52,10 @@ async def usage(backends: Backends, request: Request) -> None:
 
 
 async def auth(backends: Backends, request: Request) -> None:
-    body = await request.find(AuthConfig) or AuthConfig()
+    if not request.has_body:
+        raise errors.Internal("EOF")  # Docker's decoder, and its status
+    try:
+        body = await request.find(AuthConfig) or AuthConfig()
+    except errors.Invalid as error:
+        raise errors.Internal(error.message.removeprefix("invalid JSON: ")) from error
     await request.answer_json(await backends.engine.auth(body.credentials()))

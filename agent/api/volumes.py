@@ -11,7 +11,11 @@ __all__ = ["create", "inspect", "list_", "prune", "remove", "update"]
 
 
 async def list_(backends: Backends, request: Request) -> None:
-    await request.answer_json(await backends.engine.volume_list(request.filters))
+    try:
+        filters = request.filters
+    except errors.Invalid as error:
+        raise errors.Invalid(f"error reading volume filters: {error.message}") from error
+    await request.answer_json(await backends.engine.volume_list(filters))
 
 
 async def inspect(backends: Backends, request: Request) -> None:
@@ -19,7 +23,7 @@ async def inspect(backends: Backends, request: Request) -> None:
 
 
 async def create(backends: Backends, request: Request) -> None:
-    body = await request.decode(VolumeCreateRequest) if request.has_body else VolumeCreateRequest()
+    body = await request.decode(VolumeCreateRequest, may_be_empty=True)
     await request.answer_json(await backends.engine.volume_create(body, operation=request.operation), 201)
 
 
