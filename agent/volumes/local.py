@@ -18,7 +18,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -255,6 +255,7 @@ class LocalVolumes:
                 del self._records[known[gone]]
                 await self._table.delete(known[gone])
             await _in_thread(shutil.rmtree, gone, ignore_errors=True)
+        await _in_thread(self._drop_nameless)
         for name, record in self._records.items():
             if record.options and not self._users.get(name):
                 await _in_thread(mounts.unmount, self._data(name))
@@ -269,6 +270,15 @@ class LocalVolumes:
         if not self._root.is_dir():
             return []
         return [entry for entry in self._root.iterdir() if entry.name.startswith(_GONE)]
+
+    def _drop_nameless(self) -> None:
+        """Directories made for a row that was not written any more. One that holds anything is not ours to delete."""
+        for entry in self._root.iterdir() if self._root.is_dir() else ():
+            if entry.name not in self._records and not entry.name.startswith(_GONE):
+                with suppress(OSError):
+                    (entry / "_data").rmdir()
+                with suppress(OSError):
+                    entry.rmdir()
 
     async def close(self) -> None:
         return None

@@ -1,217 +1,216 @@
-"""kill -9 of the agent at each named line of create, start, exit, stop and rm: it restarts, converges, leaves nothing.
+"""kill -9 of the agent at each named line of create, start, exit, stop, rm, pull, build, commit and rmi.
 
-A real agent with a data directory of its own, driven by the docker CLI. Acknowledged work is never lost; work that was
-cut off has either happened or not; one more command always brings the container where it was to be.
+A real agent with a data directory of its own, driven by the docker CLI. It is killed, started, killed again where its
+recovery passes the same line, and started. Acknowledged work is never lost; work that was cut off has either happened
+or not; one more command always brings it where it was to be; and once that is removed, host, journal and files are what
+they were before, with a container that ran all the while untouched.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import os
+import re
 import shutil
-import signal
-import subprocess
-import sys
-import tarfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tests.host_state import HostState, snapshot, wait_until_unchanged
+from tests.agents import IMAGE, Agent, run_agent
+from tests.instances import REPOSITORY, wait_until
+from tests.registries import run_registry
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
     pytest.mark.skipif(shutil.which("docker") is None, reason="driven by the docker CLI"),
-    pytest.mark.skipif(shutil.which("busybox") is None, reason="the image is made of busybox-static"),
 ]
 
-_INSTANCE = "kil"
-_IMAGE = "victim"
-
-
-class Agent:
-    """One data directory, and an agent on it that may be killed and started again."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.socket = root / "docker.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, failpoint: str = "") -> None:
-        flags = ["--data", f"{self.root}/data", "--run", f"{self.root}/run", "--socket", str(self.socket)]
-        command = [sys.executable, "-m", "agent", "run", *flags, "--instance", _INSTANCE]
-        command += ["--bridge-subnet", "10.214.0.1/24"]
-        with open(self.root / "log", "ab") as log:
-            environment = {**os.environ, "MOORING_FAILPOINT": failpoint}
-            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 30
-        while self.docker("version")[0] != 0:
-            assert self._process.poll() is None, (self.root / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "the agent does not answer"
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(30)
-            self._process = None
-
-    def wait_killed(self) -> None:
-        """The failpoint has been reached."""
-        assert self._process is not None
-        assert self._process.wait(30) == -signal.SIGKILL
-        self._process = None
-
-    def docker(self, *arguments: str, data: bytes = b"") -> tuple[int, str]:
-        done = subprocess.run(
-            ["docker", "-H", f"unix://{self.socket}", *arguments], input=data, capture_output=True, timeout=60
-        )
-        return done.returncode, (done.stdout + done.stderr).decode().strip()
-
-    def ok(self, *arguments: str, data: bytes = b"") -> str:
-        code, said = self.docker(*arguments, data=data)
-        assert code == 0, f"docker {' '.join(arguments)}: {said}"
-        return said
-
-    def status(self, name: str) -> str:
-        code, said = self.docker("inspect", "-f", "{{.State.Status}}", name)
-        return said if code == 0 else ""
-
-
-def _root_tar() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        busybox = shutil.which("busybox")
-        assert busybox
-        archive.add(busybox, "bin/busybox")
-        for name in ("sh", "sleep", "true", "cat"):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            archive.addfile(link)
-    return buffer.getvalue()
+_ROOT = ["images.after_root_row", "images.before_root_rename"]
+CREATE = [
+    *_ROOT, "create.after_rootfs", "volumes.after_directory", "create.after_volumes", "volumes.after_mount",
+    "volumes.before_copy_renamed", "create.before_row", "create.after_row",
+]  # fmt: skip
+START = [
+    "start.after_journal", "network.after_netns", "network.after_veth", "network.before_sandbox_file",
+    "network.after_port_rule", "start.after_network", "start.before_runtime_create", "start.after_runtime_create",
+    "start.after_runtime_start", "start.before_ack",
+]  # fmt: skip
+EXIT = ["exit.before_lock", "network.after_netns_dropped", "exit.after_release"]
+STOP = ["stop.after_journal", "stop.after_signal", "stop.during_grace", "stop.after_kill"]
+REMOVE = [
+    "rm.after_journal", "volumes.after_set_aside", "volumes.after_row_removed", "rm.after_volumes",
+    "images.after_unmount", "images.before_root_row_removed", "rm.after_root", "rm.after_files", "rm.after_row",
+]  # fmt: skip
+PULL = [
+    "pull.after_manifest", "pull.mid_blob", "images.before_blob_rename", "pull.after_blob_fsync", "images.mid_extract",
+    "images.before_layer_rename", "pull.after_extract", "pull.before_tag", "images.before_image_row",
+]  # fmt: skip
+BUILD = [
+    "build.mid_context", *_ROOT, "images.before_blob_rename", "images.before_image_row", "build.after_step_commit",
+    "create.after_row", "start.after_runtime_start", "exit.before_lock", "build.mid_step", "build.before_tag",
+]  # fmt: skip
+COMMIT = ["images.before_blob_rename", "images.before_layer_rename", "images.before_image_row"]
+DELETE = ["images.after_image_row_removed", "images.after_layer_rows"]
+NETWORK = ["network.after_bridge", "network.after_bridge_removed"]
 
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    made = Agent(tmp_path_factory.mktemp("killed"))
-    made.start()
-    made.ok("import", "-", _IMAGE, data=_root_tar())
-    yield made
-    made.stop()
-    purge = [sys.executable, "-m", "agent", "purge", "--data", f"{made.root}/data", "--run", f"{made.root}/run"]
-    subprocess.run([*purge, "--instance", _INSTANCE, "--yes"], check=True, capture_output=True)
+    with run_agent(tmp_path_factory.mktemp("killed"), "kil", "10.214.0.1/24") as running:
+        count = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
+        running.ok(
+            "run", "-d", "--init", "--name", "bystander", "-p", "80", "-v", "kept:/kept", IMAGE, "sh", "-c", count
+        )
+        yield running
 
 
-def _prepared(agent: Agent, failpoint: str, prepare: Callable[[], object]) -> HostState:
-    """Bring the agent to where the deed can begin, with the failpoint armed; the host as it was before anything."""
-    for line in agent.ok("ps", "-aq").splitlines():
-        agent.ok("rm", "-fv", line)
-    before = snapshot(str(agent.root), f"mo{_INSTANCE}", f"mooring-{_INSTANCE}/")
-    prepare()
-    agent.stop()
-    agent.start(failpoint)
-    return before
+@pytest.fixture(scope="module")
+def remote(agent: Agent) -> Iterator[str]:
+    """An image of three layers that only a registry has."""
+    with run_registry() as address:
+        name = f"{address}/app"
+        dockerfile = f"FROM {IMAGE}\nRUN head -c 3000000 /dev/urandom >/one; touch /more\nRUN echo 2 >/two"
+        agent.ok("build", "-t", name, "-", data=dockerfile.encode())
+        agent.ok("push", name)
+        agent.ok("rmi", name)
+        agent.ok("builder", "prune", "-f")
+        yield name
 
 
-def _converged(agent: Agent, before: HostState) -> None:
-    """No container is left in the journal, no trace of one on the host."""
+@pytest.fixture
+def before(agent: Agent, remote: str) -> Iterator[None]:
+    """What there was before is what there is afterwards; the bystander is untouched and nothing of its log is lost."""
+    facts = "{{.Id}} {{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}} {{.NetworkSettings.IPAddress}}"
+    bystander, traces = agent.ok("inspect", "-f", facts, "bystander"), agent.traces()
+    yield
+    agent.disarm()
+    if not agent.running:
+        agent.start()
     agent.docker("rm", "-fv", "victim")
-    assert agent.ok("ps", "-aq") == ""
-    assert agent.ok("volume", "ls", "-q") == ""
-    left = wait_until_unchanged(before, str(agent.root), f"mo{_INSTANCE}", f"mooring-{_INSTANCE}/")
-    assert not left, f"left on the host: {json.dumps(left, indent=1)}"
-    for directory in (agent.root / name for name in ("data/containers", "run/bundles", "run/shm")):
-        assert not directory.is_dir() or list(directory.iterdir()) == []
+    names = agent.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    agent.docker("rmi", "-f", *(name for name in names if name != f"{IMAGE}:latest"))
+    agent.docker("builder", "prune", "-f")
+    assert agent.ok("inspect", "-f", facts, "bystander") == bystander
+    numbers = agent.ok("logs", "bystander").split()
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    agent.wait_traces(traces)
 
 
-@pytest.mark.parametrize(
-    "point", ["create.after_rootfs", "create.after_volumes", "create.before_row", "create.after_row"]
-)
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", CREATE)
 def test_create(agent: Agent, point: str) -> None:
-    before = _prepared(agent, point, lambda: None)
-    code, _ = agent.docker("create", "--name", "victim", "-v", "/data", _IMAGE, "true")
-    assert code != 0
-    agent.wait_killed()
-    agent.start()
+    agent.kill_at(point, "create", "--name", "victim", "-v", "/etc", IMAGE, "grep", "root", "/etc/passwd")
     if point == "create.after_row":
         assert agent.status("victim") == "created"
         agent.ok("start", "-a", "victim")
     else:
         assert agent.status("victim") == ""
-        agent.ok("run", "--rm", "--name", "victim", "-v", "/data", _IMAGE, "true")
-    _converged(agent, before)
+        agent.ok("run", "--rm", "--name", "victim", "-v", "/etc", IMAGE, "grep", "root", "/etc/passwd")
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        "start.after_journal", "start.after_network", "start.before_runtime_create", "start.after_runtime_create",
-        "start.after_runtime_start", "start.before_ack",
-    ],
-)  # fmt: skip
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", START)
 def test_start(agent: Agent, point: str) -> None:
-    create = ["create", "--name", "victim", "-p", "80", "-v", "/data", "--ipc", "shareable", _IMAGE, "sleep", "1000"]
-    before = _prepared(agent, point, lambda: agent.ok(*create))
-    code, _ = agent.docker("start", "victim")
-    assert code != 0
-    agent.wait_killed()
-    agent.start()
-    assert agent.status("victim") in ("created", "running")
-    if point in ("start.after_runtime_create", "start.after_runtime_start", "start.before_ack"):
-        assert agent.status("victim") == "running"
+    agent.ok("create", "--name", "victim", "-p", "80", "-v", "/data", "--ipc", "shareable", IMAGE, "sleep", "1000")
+    agent.kill_at(point, "start", "victim")
+    late = point in ("start.after_runtime_create", "start.after_runtime_start", "start.before_ack")
+    assert agent.status("victim") == ("running" if late else "created")
     agent.ok("start", "victim")
     assert agent.status("victim") == "running"
-    assert agent.ok("exec", "victim", "sh", "-c", "echo works") == "works"
+    assert agent.ok("exec", "victim", "echo", "works") == "works"
     assert len(agent.ok("top", "victim").splitlines()) == 2
-    _converged(agent, before)
 
 
-@pytest.mark.parametrize("point", ["exit.before_lock", "exit.after_release"])
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", EXIT)
 @pytest.mark.parametrize("auto_remove", [False, True])
 def test_exit(agent: Agent, point: str, auto_remove: bool) -> None:
     flags = ["--rm"] if auto_remove else []
-    before = _prepared(agent, point, lambda: None)
-    agent.docker("run", "-d", *flags, "--name", "victim", "-v", "/data", _IMAGE, "sh", "-c", "exit 7")
-    agent.wait_killed()
-    agent.start()
+    command = ["run", "-d", *flags, "--name", "victim", "-v", "/data", IMAGE, "sh", "-c", "exit 7"]
+    agent.kill_at(point, *command, may_succeed=True)
     if auto_remove:
-        deadline = time.monotonic() + 10
-        while agent.status("victim") and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert agent.status("victim") == ""
+        wait_until(lambda: not agent.status("victim"), 20, "it is removed")
     else:
         assert agent.ok("wait", "victim") == "7"
         assert agent.status("victim") == "exited"
-    _converged(agent, before)
 
 
-@pytest.mark.parametrize("point", ["stop.after_journal", "stop.after_signal", "stop.during_grace", "stop.after_kill"])
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", STOP)
 def test_stop(agent: Agent, point: str) -> None:
-    run = ["run", "-d", "--restart", "always", "--name", "victim", _IMAGE, "sh", "-c", "trap '' TERM; sleep 1000"]
-    before = _prepared(agent, point, lambda: agent.ok(*run))
-    code, _ = agent.docker("stop", "-t", "1", "victim")
-    assert code != 0
-    agent.wait_killed()
-    agent.start()
+    agent.ok("run", "-d", "--restart", "always", "--name", "victim", IMAGE, "sh", "-c", "trap '' TERM; sleep 1000")
+    agent.kill_at(point, "stop", "-t", "1", "victim")
     agent.ok("stop", "-t", "0", "victim")
     assert agent.status("victim") == "exited"
-    _converged(agent, before)
 
 
-@pytest.mark.parametrize(
-    "point", ["rm.after_journal", "rm.after_volumes", "rm.after_root", "rm.after_files", "rm.after_row"]
-)
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", REMOVE)
 def test_rm(agent: Agent, point: str) -> None:
-    run = ["run", "-d", "--name", "victim", "-v", "/data", "-p", "80", _IMAGE, "sleep", "1000"]
-    before = _prepared(agent, point, lambda: agent.ok(*run))
-    code, _ = agent.docker("rm", "-fv", "victim")
-    assert code != 0
-    agent.wait_killed()
-    agent.start()
+    agent.ok("run", "-d", "--name", "victim", "-v", "/data", "-p", "80", IMAGE, "sleep", "1000")
+    agent.kill_at(point, "rm", "-fv", "victim")
     assert agent.status("victim") == ""
-    agent.ok("run", "--rm", "--name", "victim", _IMAGE, "true")
-    _converged(agent, before)
+    agent.ok("run", "--rm", "--name", "victim", IMAGE, "true")
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", PULL)
+def test_pull(agent: Agent, remote: str, point: str) -> None:
+    agent.kill_at(point, "pull", remote)
+    assert agent.ok("images", "-q", remote) == ""
+    agent.ok("pull", remote)
+    assert agent.ok("run", "--rm", remote, "stat", "-c", "%s", "/one", "/two").split() == ["3000000", "2"]
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", BUILD)
+def test_build(agent: Agent, point: str) -> None:
+    dockerfile = f"FROM {IMAGE}\nCOPY Dockerfile /a\nRUN grep -c ^RUN /a >/b\n".encode()
+    agent.kill_at(point, "build", "-t", "app", "-", data=dockerfile)
+    assert agent.ok("ps", "-a", "--format", "{{.Names}}") == "bystander"
+    assert agent.ok("images", "-q", "app") == ""
+    agent.ok("build", "-t", "app", "-", data=dockerfile)
+    assert agent.ok("run", "--rm", "app", "cat", "/b") == "1"
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", COMMIT)
+def test_commit(agent: Agent, point: str) -> None:
+    agent.ok("run", "--name", "victim", IMAGE, "sh", "-c", "echo kept >/new")
+    agent.kill_at(point, "commit", "victim", "app")
+    assert agent.ok("images", "-q", "app") == ""
+    agent.ok("commit", "victim", "app")
+    assert agent.ok("run", "--rm", "app", "cat", "/new") == "kept"
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", DELETE)
+def test_rmi(agent: Agent, point: str) -> None:
+    agent.ok("run", "--name", "victim", IMAGE, "touch", "/new")
+    agent.ok("commit", "victim", "app")
+    agent.kill_at(point, "rmi", "app")
+    assert agent.ok("images", "-q", "app") == ""
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", NETWORK)
+def test_network(agent: Agent, point: str) -> None:
+    if point == "network.after_bridge":
+        agent.kill_at(point, "network", "create", "net")
+    else:
+        agent.ok("network", "create", "net")
+        agent.kill_at(point, "network", "rm", "net")
+    agent.docker("network", "rm", "net")
+    agent.ok("network", "create", "net")
+    agent.ok("run", "--rm", "--network", "net", IMAGE, "true")
+    agent.ok("network", "rm", "net")
+
+
+def test_every_failpoint_is_exercised() -> None:
+    named = {
+        name
+        for path in (REPOSITORY / "agent").rglob("*.py")
+        for name in re.findall(r'failpoints\.hit\("([^"]+)"\)', path.read_text())
+    }
+    exercised = {*CREATE, *START, *EXIT, *STOP, *REMOVE, *PULL, *BUILD, *COMMIT, *DELETE, *NETWORK}
+    assert named == exercised
