@@ -35,7 +35,7 @@ from agent.host import failpoints
 from agent.ports.images import Images, Progress
 from agent.ports.storage import Store
 from wire.engine.build import BuildCacheRecord, BuildPruneReport
-from wire.errors import Exhausted, Internal, Invalid, MooringError, NotFound
+from wire.errors import Internal, Invalid, MooringError, NotFound
 from wire.filters import check_names
 from wire.refs import Reference, parse_reference
 from wire.versions import DOCKER_VERSION
@@ -249,7 +249,7 @@ def _expected(error: Exception) -> MooringError:
         return error
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Exhausted(f"{error.strerror}: no space left for the build")
+            return Internal(f"write {error.filename or 'build context'}: no space left on device")
         return Internal(f"{(error.strerror or str(error)).lower()}: {error.filename or 'build'}")
     _log.error("build.failed unexpectedly", exc_info=error)
     return Internal(str(error) or type(error).__name__)

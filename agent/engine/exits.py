@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Final
 
 from agent.engine import health
@@ -53,7 +55,7 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
     state.status = "ending"
     # The runtime forgets the exit code in `release`: it is durable before. One that is auto-removed is not asked again.
     noted = ctx.containers.save(container)
-    await release(ctx, container, None if record.host.auto_remove else noted)
+    await release(ctx, container, None if record.host.auto_remove else _noted(noted))
     failpoints.hit("exit.after_release")
     state.pid = 0
     if status.lost:
@@ -67,7 +69,7 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
         else:
             container.backoff_s = _FIRST_BACKOFF_S
     removes = record.host.auto_remove and not again and not container.keep
-    saved = None if removes else ctx.containers.save(container)
+    saved = None if removes else _noted(ctx.containers.save(container))
     container.cache.clear()
     if container.stop_requested:
         ctx.events.publish("container", "stop", container.id, container.attributes())
@@ -87,6 +89,12 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
         container.restart_timer = ctx.tasks.spawn(_restart_after(ctx, container), f"restart {container.id[:12]}")
     elif removes and not ctx.tasks.closing:
         remove_later(ctx, container)
+
+
+async def _noted(write: Awaitable[None]) -> None:
+    """A journal that cannot be written now (it tries again) must not keep an ended container from being over."""
+    with suppress(MooringError):
+        await write
 
 
 def _starts_from_anew(ran_s: float) -> bool:
@@ -122,7 +130,7 @@ async def restart_now(ctx: Context, container: Container) -> None:
     except MooringError as error:
         _log.warning("container.restart_failed id=%s error=%s", container.id, error.message)
         container.record.state.status = "exited"
-        await ctx.containers.save(container)
+        await _noted(ctx.containers.save(container))
         container.tell_stopped()
 
 

@@ -93,12 +93,17 @@ async def auto_remove(ctx: Context, container: Container) -> None:
 
 async def _remove(ctx: Context, container: Container, *, volumes: bool) -> None:
     state = container.record.state
-    state.status = "removing"
+    before, state.status = state.status, "removing"
     container.record.volumes_too = volumes
     container.cancel_restart()
     saved = ctx.containers.save(container)
     if not container.record.host.auto_remove:  # after a crash an auto-remove container is removed in any case
-        await saved
+        try:
+            await saved
+        except MooringError:  # nothing has been removed, so that it can be asked for again
+            state.status = before
+            _ = ctx.containers.save(container)
+            raise
     failpoints.hit("rm.after_journal")
     try:
         await finish_removal(ctx, container)

@@ -64,20 +64,21 @@ async def run_created(ctx: Context, container: Container) -> None:
         pid = await _make(ctx, container)
         await ctx.runtime.start(container.id)
         failpoints.hit("start.after_runtime_start")
+        state.status, state.pid = "running", pid
+        state.exit_code, state.oom_killed, state.lost = 0, False, False
+        state.started_at_ns = now_ns()
+        record.started_once = True
+        container.started_monotonic = time.monotonic()
+        container.ended.clear()
+        container.stopped.clear()
+        container.stop_requested = False
+        await saved
+        await ctx.containers.save(container)
     except BaseException as error:
+        record.started_once = before == "exited"
         await _fail(ctx, container, before, error)
         raise
-    state.status, state.pid = "running", pid
-    state.exit_code, state.oom_killed, state.lost = 0, False, False
-    state.started_at_ns = now_ns()
-    record.started_once = True
-    container.started_monotonic = time.monotonic()
-    container.ended.clear()
-    container.stopped.clear()
-    container.stop_requested = False
     health.begin(ctx, container)
-    await saved
-    await ctx.containers.save(container)
     ctx.events.publish("container", "start", container.id, container.attributes())
     ctx.watch_run(container)
     failpoints.hit("start.before_ack")

@@ -31,7 +31,7 @@ from agent.images.snapshots import Snapshotter
 from agent.images.streams import close
 from agent.ports.images import ImageListener
 from agent.ports.storage import Store
-from wire.errors import Cancelled, Exhausted, Internal
+from wire.errors import Cancelled, Internal
 from wire.refs import Reference
 
 __all__ = ["Content", "write_all"]
@@ -136,7 +136,7 @@ class Content:
             return await _to_the_end(future)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise Exhausted(f"{error.strerror}: no space left for images", path=str(error.filename)) from error
+                raise Internal(f"write {error.filename or 'image'}: no space left on device") from error
             raise
 
     # news

@@ -2,6 +2,9 @@
 
 Writes that arrive while a commit is being synchronised share the next one, so a burst of acknowledged writes costs
 about one disk synchronisation each round, not one each.
+
+A full disk must not keep containers from being stopped and removed: the write-ahead log is given its space in advance
+(frames of zeroes after the last commit are no frames to SQLite), which is enough for some thousand writes.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from agent.ports.storage import Delete, Put, Write
 from agent.storage.schema import migrate
@@ -23,6 +27,8 @@ from wire.errors import Internal
 __all__ = ["SqliteStore", "SqliteTable"]
 
 _log = logging.getLogger(__name__)
+_RESERVE_BYTES: Final = 8 << 20
+_RETRY_S: Final = 1.0
 _Batch = tuple[Sequence[Write], "asyncio.Future[None]"]
 
 
@@ -56,8 +62,8 @@ class SqliteTable:
 class SqliteStore:
     """See `agent.ports.storage.Store`. Made and used on one event loop; only the writer thread touches the file.
 
-    When a commit fails (disk full) its awaitables raise Internal and memory keeps the newer value: the next write of
-    the same document repairs the file, and a restart goes back to what was acknowledged.
+    When a commit fails (disk full in spite of the reserve) its awaitables raise Internal; memory keeps what was asked
+    for, and the writer tries until the file has it as well. A restart before that goes back to what was acknowledged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,6 +72,7 @@ class SqliteStore:
         self._tables: dict[str, SqliteTable] = {}
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._closed = False
+        self._unwritten: dict[tuple[str, str], Write] = {}  # of failed commits, newest of each key; the writer's own
         self._load()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
@@ -112,38 +119,58 @@ class SqliteStore:
 
     def _write(self) -> None:
         with contextlib.closing(self._connect()) as connection:
+            self._reserve(connection)
             while True:
-                batches = [self._queue.get()]
+                try:
+                    batches = [self._queue.get(timeout=_RETRY_S if self._unwritten else None)]
+                except queue.Empty:
+                    self._commit(connection, [])
+                    continue
                 with contextlib.suppress(queue.Empty):
                     while True:
                         batches.append(self._queue.get_nowait())
                 work = [batch for batch in batches if batch is not None]
-                if work:
+                if work or self._unwritten:
                     self._commit(connection, work)
                 if len(work) != len(batches):
                     return
 
+    def _reserve(self, connection: sqlite3.Connection) -> None:
+        """Allocate the write-ahead log's space. SQLite itself keeps its size until the last connection closes it."""
+        try:
+            connection.execute("SELECT 1 FROM meta").fetchone()  # opens the log
+            descriptor = os.open(f"{self._path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                os.posix_fallocate(descriptor, 0, _RESERVE_BYTES)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            _log.warning("journal.no_reserve error=%s", error)
+
     def _commit(self, connection: sqlite3.Connection, work: Sequence[_Batch]) -> None:
         failure: Exception | None = None
+        rows = dict(self._unwritten)
+        rows |= {(write.table, write.key): write for writes, _ in work for write in writes}
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for writes, _ in work:
-                for write in writes:
-                    if isinstance(write, Put):
-                        connection.execute(
-                            "INSERT OR REPLACE INTO document VALUES(?, ?, ?)",
-                            (write.table, write.key, write.document),
-                        )
-                    else:
-                        connection.execute("DELETE FROM document WHERE space = ? AND key = ?", (write.table, write.key))
+            for write in rows.values():
+                if isinstance(write, Put):
+                    connection.execute(
+                        "INSERT OR REPLACE INTO document VALUES(?, ?, ?)", (write.table, write.key, write.document)
+                    )
+                else:
+                    connection.execute("DELETE FROM document WHERE space = ? AND key = ?", (write.table, write.key))
             connection.execute("COMMIT")
+            self._unwritten = {}
         except sqlite3.Error as error:
             failure = error
+            self._unwritten = rows
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-        loop = work[0][1].get_loop()
-        with contextlib.suppress(RuntimeError):  # the loop was closed while we wrote: nobody is left to be told
-            loop.call_soon_threadsafe(_resolve, [done for _, done in work], failure)
+        if work:
+            loop = work[0][1].get_loop()
+            with contextlib.suppress(RuntimeError):  # the loop was closed while we wrote: nobody is left to be told
+                loop.call_soon_threadsafe(_resolve, [done for _, done in work], failure)
 
 
 def _resolve(futures: Sequence[asyncio.Future[None]], failure: Exception | None) -> None:

@@ -24,7 +24,7 @@ from tests.fakes.chroot_engine import ChrootEngine
 from tests.fakes.store import MemoryStore
 from tests.integration.build.busybox_root import busybox_tar
 from tests.integration.build.transcripts import context_of
-from wire.errors import Exhausted
+from wire.errors import Internal
 
 pytestmark = [
     pytest.mark.root,
@@ -288,7 +288,7 @@ async def test_what_the_disk_says_is_told(bench: Bench, monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("agent.build.context.os.write", full)
-    with pytest.raises(Exhausted, match="no space left for the build"):
+    with pytest.raises(Internal, match="no space left on device"):
         await bench.build("FROM busybox\n")
 
 
