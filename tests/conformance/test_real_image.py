@@ -108,7 +108,7 @@ class Project:
         return {name: f"{ident} {image}" for name, ident, image, *_ in (row.split() for row in rows)}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)  # with the images built first, and taking the instance down: minutes on a busy machine
 @pytest.mark.parametrize("engine", ["plane"], indirect=True)
 def test_a_project_of_real_programs(engine: Engine, registry: str) -> None:
     project = Project(engine, registry)
