@@ -10,5 +10,8 @@ export default defineConfig({
     setupFiles: ['src/testing/setup.ts'],
     css: { modules: { classNameStrategy: 'non-scoped' } },
     restoreMocks: true,
+    // A limit for what hangs, not for what is slow: the machine may have other work.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
