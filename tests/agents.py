@@ -148,7 +148,7 @@ class Agent:
     def wait_traces(self, wanted: frozenset[str]) -> None:
         """Wait until there is exactly what was there before; AssertionError with the difference."""
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: self.traces() == wanted, 20)
+            wait_until(lambda: self.traces() == wanted, 60)
         now = self.traces()
         assert now == wanted, "\n".join(["left:", *sorted(now - wanted), "lost:", *sorted(wanted - now)])
 

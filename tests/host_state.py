@@ -51,7 +51,7 @@ def snapshot(*marks: str) -> HostState:
     )
 
 
-def wait_until_unchanged(before: HostState, *marks: str, limit_s: float = 20) -> dict[str, list[str]]:
+def wait_until_unchanged(before: HostState, *marks: str, limit_s: float = 60) -> dict[str, list[str]]:
     """What is still new when the limit is reached; returns an empty dict as soon as nothing is."""
     deadline = time.monotonic() + limit_s
     while (added := snapshot(*marks).added_since(before)) and time.monotonic() < deadline:

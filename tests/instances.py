@@ -30,7 +30,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], object], limit_s: float = 30, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], limit_s: float = 60, what: str = "") -> None:
     """Return as soon as `condition()` is true; AssertionError when it is not within the limit."""
     deadline = time.monotonic() + limit_s
     while not condition():
@@ -105,7 +105,7 @@ class Instance:
         old = self.pid(program)
         assert old, f"{program} does not run"
         os.kill(old, signal.SIGKILL)
-        wait_until(lambda: self.pid(program) not in (0, old), 30, f"{program} restarted")
+        wait_until(lambda: self.pid(program) not in (0, old), 60, f"{program} restarted")
 
     def wait_healthy(self) -> None:
         """Wait until docker answers through the plane with the local host online."""

@@ -39,7 +39,7 @@ def run_postgresql() -> Iterator[str]:
         ) as server:  # fmt: skip
             try:
                 ready = [str(programs / "pg_isready"), "-h", str(directory), "-U", "mooring", "-q"]
-                wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 30, "PostgreSQL answers")
+                wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 60, "PostgreSQL answers")
                 create = [str(programs / "createdb"), "-h", str(directory), "-U", "mooring", "mooring"]
                 subprocess.run(create, check=True, capture_output=True)
                 yield f"postgresql://mooring@/mooring?host={directory}"

@@ -30,7 +30,7 @@ def run_registry(port: int | None = None) -> Iterator[str]:
             ["docker-registry", "serve", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                wait_until(lambda: _listens(port) or process.poll() is not None, 20, "the registry listens")
+                wait_until(lambda: _listens(port) or process.poll() is not None, 60, "the registry listens")
                 assert process.poll() is None, "docker-registry ended at once"
                 yield address
             finally:

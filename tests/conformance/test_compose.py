@@ -132,7 +132,7 @@ def test_project_through_its_life(engine: Engine, version: str, tmp_path: Path) 
     engine.ok("tag", IMAGE, "shop/base:1")
     compose("up", "-d", "--build")
     try:
-        wait_until(compose.page, 20, "the page is served")
+        wait_until(compose.page, 60, "the page is served")
         assert compose.page() == "built by compose\n"
         names = set(engine.ok("ps", "--format", "{{.Names}}").replace("_", "-").split())
         assert names == {"shop-web-1", "shop-db-1", "shop-worker-1"}

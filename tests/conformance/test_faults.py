@@ -35,7 +35,7 @@ def test_container_and_log_survive(instance: Instance, counter: str, program: st
     after = instance.docker("inspect", "-f", "{{.State.Pid}} {{.State.StartedAt}}", "counter", check=True).stdout
     assert after == pid
     seen = len(_numbers(instance))
-    wait_until(lambda: len(_numbers(instance)) > seen + 5, 20, "the container goes on counting")
+    wait_until(lambda: len(_numbers(instance)) > seen + 5, 60, "the container goes on counting")
     numbers = _numbers(instance)
     assert numbers == list(range(1, len(numbers) + 1))
     assert instance.docker("exec", "counter", "echo", "alive", check=True).stdout == "alive\n"
@@ -53,7 +53,7 @@ def test_agent_learns_exits_it_did_not_see(instance: Instance) -> None:
     pid = int(instance.docker("inspect", "-f", "{{.State.Pid}}", "short", check=True).stdout)
     instance.supervisorctl("stop", "agent")
     (folder / "open").touch()
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the container ends while no agent runs")
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 60, "the container ends while no agent runs")
     instance.supervisorctl("start", "agent")
     instance.wait_healthy()
     assert instance.docker("wait", "short", check=True).stdout.strip() == "9"
@@ -78,7 +78,7 @@ def test_accepted_jobs_are_done_exactly_once(instance: Instance, program: str) -
     thread = threading.Thread(target=create)
     thread.start()
     try:
-        wait_until(lambda: len(acknowledged) >= 3, 30, "some creates are acknowledged")
+        wait_until(lambda: len(acknowledged) >= 3, 60, "some creates are acknowledged")
         instance.kill(program)
         instance.wait_healthy()
         before = len(acknowledged)

@@ -46,7 +46,7 @@ def test_detached_container_serves_http_on_a_published_port(engine: Engine) -> N
         except OSError:
             return None
 
-    wait_until(page, 15, "the page is served")
+    wait_until(page, 60, "the page is served")
     assert page() == "hello from mooring\n"
     assert f"0.0.0.0:{port}->80/tcp" in engine.ok("ps", "--format", "{{.Ports}}")
     assert engine.ok("port", "web", "80/tcp").splitlines()[0] == f"0.0.0.0:{port}"
@@ -74,7 +74,7 @@ def test_udp_port_is_published(engine: Engine) -> None:
             except OSError:
                 return False
 
-    wait_until(echoes, 15, "the datagram comes back")
+    wait_until(echoes, 60, "the datagram comes back")
 
 
 def test_logs_tail_follow_and_timestamps(engine: Engine) -> None:
@@ -196,5 +196,5 @@ def test_events_tell_the_life_of_a_container(engine: Engine) -> None:
         actions = engine.ok("events", *which).split()
         return [action for action in actions if action in ("create", "start", "die", "destroy")]
 
-    wait_until(lambda: "destroy" in history(), 10, "the events are told")
+    wait_until(lambda: "destroy" in history(), 60, "the events are told")
     assert history() == ["create", "start", "die", "destroy"]

@@ -124,7 +124,7 @@ def test_a_project_of_real_programs(engine: Engine, registry: str) -> None:
         project.redis_cli("INCRBY", "visitors", "40")
         page = project.page()
         assert page == {"version": "1", "visitors": 41, "entries": ["an entry of version 1", "said by psql"]}
-        wait_until(lambda: "GET / HTTP/1." in engine.ok("logs", "real-proxy-1"), 10, "nginx has logged the request")
+        wait_until(lambda: "GET / HTTP/1." in engine.ok("logs", "real-proxy-1"), 60, "nginx has logged the request")
 
         project.version = 2
         project.compose("pull", "-q")

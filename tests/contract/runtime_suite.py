@@ -67,7 +67,7 @@ def read_if_there(path: Path | None) -> bytes:
     return path.read_bytes() if path is not None and path.exists() else b""
 
 
-async def eventually(condition: Callable[[], bool], limit_s: float = 20) -> None:
+async def eventually(condition: Callable[[], bool], limit_s: float = 60) -> None:
     """Wait until `condition` holds; fails when it does not in time."""
     for _ in range(int(limit_s / 0.01)):
         if condition():

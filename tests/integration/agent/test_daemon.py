@@ -68,7 +68,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def agent(directory: Path) -> Iterator[Agent]:
     running = Agent(directory)
-    wait_until(running.answers, 30, "the agent answers")
+    wait_until(running.answers, 60, "the agent answers")
     yield running
     if running.process.poll() is None:
         running.end(signal.SIGKILL)
@@ -102,7 +102,7 @@ def test_killed_it_starts_again_on_the_socket_it_left_and_knows_its_volumes(agen
     agent.end(signal.SIGKILL)
     assert agent.socket.exists()
     again = Agent(directory)
-    wait_until(again.answers, 30, "the agent answers again")
+    wait_until(again.answers, 60, "the agent answers again")
     assert again.ask("GET", "/v1.45/volumes/keep")[0] == 200
     assert again.end() == 0
     again.log.close()

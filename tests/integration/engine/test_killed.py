@@ -129,7 +129,7 @@ def test_exit(agent: Agent, point: str, auto_remove: bool) -> None:
     command = ["run", "-d", *flags, "--name", "victim", "-v", "/data", IMAGE, "sh", "-c", "exit 7"]
     agent.kill_at(point, *command, may_succeed=True)
     if auto_remove:
-        wait_until(lambda: not agent.status("victim"), 20, "it is removed")
+        wait_until(lambda: not agent.status("victim"), 60, "it is removed")
     else:
         assert agent.ok("wait", "victim") == "7"
         assert agent.status("victim") == "exited"

@@ -157,7 +157,7 @@ class Lab:
 
         self._stack.callback(stop)
 
-    async def ask_tcp(self, netns: Path | None, address: str, port: int, limit_s: float = 20) -> str:
+    async def ask_tcp(self, netns: Path | None, address: str, port: int, limit_s: float = 60) -> str:
         """Connect from a namespace and return what is said; "" when nobody answers."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         client = await self.made_in(netns, lambda: socket.socket(family, socket.SOCK_STREAM))

@@ -43,5 +43,5 @@ async def engine(plane: Plane) -> AsyncIterator[FakeEngine]:
         async def linked() -> bool:
             return (await plane.docker("ps"))[0] == 0
 
-        await eventually(linked, 40, "the host is linked")
+        await eventually(linked, 60, "the host is linked")
         yield engine

@@ -23,7 +23,7 @@ PROGRAMS = ("valkey", "gateway", "asgi", "worker", "beat")
 PASSWORD = "a long enough secret"
 
 
-async def eventually(condition: Callable[[], Awaitable[object] | object], limit_s: float = 30, what: str = "") -> Any:
+async def eventually(condition: Callable[[], Awaitable[object] | object], limit_s: float = 60, what: str = "") -> Any:
     """Return the first true value of `condition`; AssertionError when there is none within the limit."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s
@@ -90,7 +90,7 @@ class Plane:
                 command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         if name == "valkey":
-            wait_until((self.data / "run/valkey.sock").exists, 10, "valkey listens")
+            wait_until((self.data / "run/valkey.sock").exists, 60, "valkey listens")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Kill one program and wait for its end."""

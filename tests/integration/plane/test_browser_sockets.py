@@ -55,7 +55,7 @@ async def browser(plane: Plane, engine: FakeEngine) -> Browser:
     return browser
 
 
-async def _json(socket: ClientConnection, limit_s: float = 15) -> dict[str, Any]:
+async def _json(socket: ClientConnection, limit_s: float = 60) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), limit_s))
     return value
 
@@ -92,7 +92,7 @@ async def test_a_change_becomes_a_hint_and_the_list_agrees(browser: Browser, eng
         rows = (await browser.ask("GET", "containers?q=web"))["results"]
         return [row["name"] for row in rows] == ["web"]
 
-    await eventually(listed, 10, "the mirror shows the container")
+    await eventually(listed, 60, "the mirror shows the container")
 
 
 async def test_logs_resume_with_the_last_cursor_without_gap_or_repeat(browser: Browser, engine: FakeEngine) -> None:
@@ -145,12 +145,12 @@ async def test_a_terminal_needs_a_ticket_and_takes_it_once(browser: Browser, pla
     async def mirrored() -> bool:
         return bool((await browser.ask("GET", "containers?q=web"))["results"])
 
-    await eventually(mirrored, 10, "the mirror shows the container")
+    await eventually(mirrored, 60, "the mirror shows the container")
     ticket = await browser.ask("POST", "hosts/h1/containers/web/terminals", {"rows": 24, "cols": 80})
     async with browser.socket(f"terminal?ticket={ticket['ticket']}") as socket:
         await socket.send(b"ls\r")
         await socket.send(json.dumps({"type": "resize", "rows": 30, "cols": 100}))
-        await eventually(lambda: ("POST", f"/exec/{'e' * 64}/resize") in engine.requests, 10, "resize")
+        await eventually(lambda: ("POST", f"/exec/{'e' * 64}/resize") in engine.requests, 60, "resize")
     async with browser.socket(f"terminal?ticket={ticket['ticket']}") as socket:
         assert await _code(socket) == 4403
     async with browser.socket(f"terminal?session={ticket['session']}&resume=0") as socket:

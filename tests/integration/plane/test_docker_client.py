@@ -102,7 +102,7 @@ async def test_taking_the_token_away_ends_an_open_stream(plane: Plane, engine: F
     stream = asyncio.create_task(
         plane.docker("events", DOCKER_HOST=f"tcp://127.0.0.1:{plane.port}/host/h1", **_sends(plane, secret))
     )
-    await eventually(lambda: ("GET", "/events") in engine.requests, 10, "the stream is open")
+    await eventually(lambda: ("GET", "/events") in engine.requests, 60, "the stream is open")
     await asyncio.to_thread(
         plane.manage, "shell", "-c",
         "from controlplane.accounts.models import User; from controlplane.accounts.actions import change_user; "

@@ -61,7 +61,7 @@ async def test_what_could_not_be_written_is_written_when_it_can_be(tmp_path: Pat
     with pytest.raises(Internal, match="cannot write the journal"):
         await store.table("t").put("x", b"2")
     blocker.execute(made)
-    wait_until(lambda: blocker.execute("SELECT body FROM document").fetchall(), 30, "the writer tries again")
+    wait_until(lambda: blocker.execute("SELECT body FROM document").fetchall(), 60, "the writer tries again")
     assert blocker.execute("SELECT key, body FROM document").fetchall() == [("x", b"2")]
     blocker.close()
     await store.close()
