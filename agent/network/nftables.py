@@ -12,6 +12,8 @@ import os
 from types import TracebackType
 from typing import Final, Self
 
+from agent.network.foreign_sets import find_deadly_set
+from agent.network.netlink import NETLINK_NETFILTER, NetlinkSocket
 from wire.errors import Internal
 
 __all__ = ["NftError", "Nftables", "available"]
@@ -65,12 +67,17 @@ class Nftables:
             raise NftError("nft_ctx_new failed")
         self._library.nft_ctx_buffer_error(self._context)
         self._library.nft_ctx_buffer_output(self._context)
+        # later versions, which read all sets, are told by a function that 1.0.6 has not
+        old = not hasattr(self._library, "nft_ctx_input_set_flags")
+        self._netfilter = NetlinkSocket(NETLINK_NETFILTER) if old else None
 
     def close(self) -> None:
         """Safe to repeat."""
         if self._context:
             self._library.nft_ctx_free(self._context)
             self._context = None
+            if self._netfilter is not None:
+                self._netfilter.close()
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +97,11 @@ class Nftables:
 
     def run(self, commands: str) -> str:
         """Apply `commands` as one transaction and return what they printed. NftError: nothing was changed."""
+        if self._netfilter is not None and (deadly := find_deadly_set(self._netfilter)):
+            raise NftError(
+                f"the firewall has a set ({deadly}) of a newer nft, which this host's libnftables cannot read: "
+                "remove its table, or install a newer libnftables1"
+            )
         if self._library.nft_run_cmd_from_buffer(self._context, commands.encode()):
             message = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode(errors="replace").strip()
             raise NftError(message or "nft refused without a word")

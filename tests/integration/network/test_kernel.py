@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from pathlib import Path
 
 import pytest
 
-from agent.network import conntrack, links
+from agent.network import conntrack, links, netlink
 from agent.network import definition as definitions
+from agent.network.foreign_sets import find_deadly_set
 from agent.network.netlink import NETLINK_NETFILTER, NetlinkSocket
+from agent.network.nftables import Nftables, NftError
 from agent.ports.network import EndpointSpec, IpamPool, NetworkSpec, PortRequest
 from tests.integration.network.lab import HOST, OUTSIDE, Lab, run
 from wire.errors import Conflict, Internal
@@ -146,3 +149,26 @@ async def test_an_interface_that_is_no_bridge_is_refused(lab: Lab, tmp_path: Pat
     with pytest.raises(Internal, match="existing interface up0 is not a bridge"):
         await lab.networking.create_network(spec)
     assert lab.networking.networks()[-1].spec.name == "bridge"
+
+
+async def test_a_set_of_a_newer_nft_is_refused_and_does_not_end_the_agent(lab: Lab) -> None:
+    family = struct.pack("=BBH", 1, 0, 0)  # inet
+    table = netlink.text(1, "newer")
+    number = struct.pack("!I", 4)
+    notes = bytes.fromhex("00040200000003080004040000000100")  # what nft 1.1.3 writes for `type ipv4_addr`
+    kind = [netlink.attribute(attribute, number) for attribute in (3, 4, 5, 10)]  # flags, type, length, id
+    made = family + table + netlink.text(2, "addresses") + b"".join(kind) + netlink.attribute(13, notes)
+    with NetlinkSocket(NETLINK_NETFILTER) as socket_:
+        socket_.batch(
+            10,
+            netlink.Message(10 << 8, netlink.NLM_F_CREATE, family + table, "table"),
+            netlink.Message(10 << 8 | 9, netlink.NLM_F_CREATE, made, "set"),
+        )
+        assert find_deadly_set(socket_) == "newer addresses"
+        with Nftables() as nft:
+            if nft._netfilter is not None:  # Debian 12's
+                with pytest.raises(NftError, match=r"a set \(newer addresses\) of a newer nft"):
+                    nft.run("list tables")
+        socket_.batch(10, netlink.Message(10 << 8 | 2, 0, family + table, "table"))
+    with Nftables() as nft:
+        assert "newer" not in nft.run("list tables")
