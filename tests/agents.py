@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.config import instance_of
 from tests.host_state import snapshot
 from tests.instances import REPOSITORY, wait_until
 from tests.integration.build.busybox_root import busybox_tar
@@ -26,9 +27,10 @@ IMAGE = "busybox"
 class Agent:
     """One data directory, and an agent on it."""
 
-    def __init__(self, root: Path, instance: str, subnet: str) -> None:
-        self.root, self.instance, self.subnet = root, instance, subnet
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.data, self.run, self.socket = root / "data", root / "run", root / "docker.sock"
+        self.instance = instance_of(self.data)  # of its own, as another run's may be on the host at the same time
         self._failpoint = root / "failpoint"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -39,7 +41,6 @@ class Agent:
     def try_start(self) -> bool:
         """Start it; whether it answers (or has ended before, killed at an armed failpoint)."""
         flags = ["--data", str(self.data), "--run", str(self.run), "--socket", str(self.socket)]
-        flags += ["--instance", self.instance, "--bridge-subnet", self.subnet]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MOORING_FAILPOINT": f"@{self._failpoint}"}
         with open(self.root / "log", "ab") as log:
             self._process = subprocess.Popen(
@@ -160,9 +161,9 @@ _KEPT = (
 
 
 @contextlib.contextmanager
-def run_agent(root: Path, instance: str, subnet: str) -> Iterator[Agent]:
+def run_agent(root: Path) -> Iterator[Agent]:
     """Start an agent below `root` with BusyBox as its only image; afterwards take everything of it off the host."""
-    agent = Agent(root, instance, subnet)
+    agent = Agent(root)
     try:
         agent.start()
         agent.ok("import", "-c", 'CMD ["sh"]', "-", IMAGE, data=busybox_tar())
@@ -171,7 +172,7 @@ def run_agent(root: Path, instance: str, subnet: str) -> Iterator[Agent]:
         agent.stop()
         purge = [sys.executable, "-m", "agent", "purge", "--data", str(agent.data), "--run", str(agent.run)]
         subprocess.run(
-            [*purge, "--instance", instance, "--yes"], check=True, capture_output=True, cwd=REPOSITORY,
+            [*purge, "--yes"], check=True, capture_output=True, cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
         shutil.rmtree(root, ignore_errors=True)

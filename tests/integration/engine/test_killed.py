@@ -56,7 +56,7 @@ NETWORK = ["network.after_bridge", "network.after_bridge_removed"]
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with run_agent(tmp_path_factory.mktemp("killed"), "kil", "10.214.0.1/24") as running:
+    with run_agent(tmp_path_factory.mktemp("killed")) as running:
         count = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
         running.ok(
             "run", "-d", "--init", "--name", "bystander", "-p", "80", "-v", "kept:/kept", IMAGE, "sh", "-c", count
