@@ -246,6 +246,8 @@ def _check_words(statement: Statement, escape: str) -> None:
             split_key_values(statement.rest, keyword, escape)
         elif keyword in ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD"):
             parse_json_words(statement.rest)
+        elif keyword == "ONBUILD" and statement.rest.partition(" ")[0].upper() in ("ENV", "LABEL"):
+            _check_words(parse_statement(statement.rest, escape=escape), escape)  # cut by now, typed later
     except WordError as error:
         raise Invalid(f"failed to parse Dockerfile: {error}") from None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from agent.build.go_text import quote
+
 __all__ = ["WordError", "parse_json_words", "split_key_values", "split_raw_words"]
 
 _WHITESPACE = re.compile(r"[\t\v\f\r ]+")
@@ -75,6 +77,6 @@ def split_key_values(text: str, keyword: str, escape: str) -> list[tuple[str, st
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise WordError(f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value')
+            raise WordError(f"Syntax error - can't find = in {quote(word)}. Must be of the form: name=value")
         pairs.append((name, value))
     return pairs

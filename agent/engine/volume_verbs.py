@@ -125,9 +125,11 @@ def _all_flag(filters: Filters) -> bool:
     try:
         return flag(filters, "all", False)
     except Invalid as error:
+        if len(filters["all"]) > 1:
+            raise Invalid(f"{error.message}: only one value is expected") from error
         text = filters["all"][0]
         fault = f'strconv.ParseBool: parsing "{text}": invalid syntax'
-        raise Invalid(f"invalid filter 'all': {fault}" if len(filters["all"]) == 1 else error.message) from error
+        raise Invalid(f"invalid filter 'all': {fault}") from error
 
 
 async def volume_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
