@@ -210,7 +210,7 @@ class HijackConnection(asyncio.Protocol):
             self._accept(message)
         elif kind == "websocket.http.response.start":
             self._answered = True
-            self._write(_head(message["status"], [*message.get("headers", ()), (b"connection", b"close")]))
+            self._write(_head(message["status"], [*message.get("headers", ()), *self._last_words(message)]))
         elif kind == "websocket.http.response.body":
             self._write(message.get("body", b""))
             if not message.get("more_body", False):
@@ -224,6 +224,18 @@ class HijackConnection(asyncio.Protocol):
             self._close()
         if not self._writable.is_set():
             await self._writable.wait()
+
+    def _last_words(self, message: Message) -> list[tuple[bytes, bytes]]:
+        """The field that announces the close, but to the docker client when it knows the length without it.
+
+        Before version 23 it takes an answer on a connection that is announced to close for an accepted upgrade, and the
+        error for output. It dials anew for each upgrade, so it will not send a second request here.
+        """
+        assert self._request is not None
+        is_docker = dict(self._request.headers).get(b"user-agent", b"").startswith(b"Docker-Client/")
+        if is_docker and any(name.lower() == b"content-length" for name, _ in message.get("headers", ())):
+            return []
+        return [(b"connection", b"close")]
 
     def _accept(self, message: Message) -> None:
         assert self._request is not None

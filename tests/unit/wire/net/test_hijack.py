@@ -174,12 +174,14 @@ async def test_hijack_on_a_used_keepalive_connection(app: App, tmp_path: Path) -
         assert await reader.read() == b"<eof>"
 
 
-async def test_refusal_is_an_ordinary_answer(app: App, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("agent", "announced"), [(b"docker-sdk-python/7.2", True), (b"Docker-Client/20.10.24", False)])
+async def test_refusal_is_an_ordinary_answer(app: App, tmp_path: Path, agent: bytes, announced: bool) -> None:
     async with connected(app, unix_listener(tmp_path / "s")) as (reader, writer):
-        writer.write(ATTACH.replace(b"web", b"missing") + UPGRADE + b"\r\n")
+        writer.write(ATTACH.replace(b"web", b"missing") + UPGRADE + b"User-Agent: " + agent + b"\r\n\r\n")
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 404 Not Found\r\n")
         assert answer.endswith(b"\r\n\r\nno")
+        assert (b"connection: close" in answer) is announced  # docker 20.10 would take the error for output
 
 
 async def test_an_application_that_raises_answers_500_and_closes(app: App, tmp_path: Path) -> None:
