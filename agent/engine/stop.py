@@ -139,11 +139,21 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
 
 
 async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:
-    """Stop it when it runs, start it, tell `restart`."""
+    """Stop it when it runs, start it, tell `restart`. Errors name the container."""
     container = ctx.containers.resolve(ref)
     await container.settled()
+    lead = f"Cannot restart container {ref}"
     if container.running:
-        _check_signal(signal, f"Cannot restart container {ref}", Internal)
+        _check_signal(signal, lead, Internal)
+    try:
+        await _restart(ctx, container, signal, timeout_s)
+    except MooringError as error:
+        raise type(error)(f"{lead}: {error.message}", **error.details) from error
+    ctx.events.publish("container", "restart", container.id, container.attributes())
+
+
+async def _restart(ctx: Context, container: Container, signal: str, timeout_s: int | None) -> None:
+    if container.running:
         stopped_before = container.record.stopped_by_user
         container.record.stopped_by_user = True
         try:
@@ -157,4 +167,3 @@ async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | 
         if not container.has_process:
             container.cancel_restart()
             await run_created(ctx, container)
-    ctx.events.publish("container", "restart", container.id, container.attributes())

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from agent.engine.capabilities import DEFAULT, capabilities_for
 from agent.engine.clock import parse_timestamp, rfc3339_nano
 from agent.engine.config_changes import apply_changes
 from agent.engine.detach import DetachKeys, parse_keys
 from agent.engine.environment import build_environment, override
+from agent.engine.merge import merge_config
 from agent.engine.mounts import parse_bind, valid_mode
 from agent.engine.signals import parse_signal
 from agent.engine.tmpfs import tmpfs_options
@@ -122,3 +124,9 @@ def test_changes_of_commit() -> None:
     assert (config.exposed_ports, config.working_dir) == ({"80/tcp": {}}, "/w")
     with pytest.raises(Invalid, match="FROM is not a valid change command"):
         apply_changes(config, ["FROM x"])
+
+
+def test_the_shell_of_an_image_is_not_its_containers() -> None:
+    user, image = ContainerConfig(), ContainerConfig(cmd=["x"], shell=["/bin/sh", "-e"])
+    merge_config(user, image)
+    assert (user.cmd, user.shell) == (["x"], UNSET)
