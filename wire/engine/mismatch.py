@@ -14,7 +14,9 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import fields as fields_of
 
-__all__ = ["describe_mismatch"]
+__all__ = ["describe_mismatch", "describe_range"]
+
+_NUMBER: Final = "json: cannot unmarshal number "
 
 _STRUCTS: Final = {
     "VolumeCreateRequest": "volume.CreateOptions",
@@ -99,6 +101,8 @@ _TYPES_IN: Final = {
 }
 
 
+_INT64: Final = (-(2**63), 2**63 - 1)
+_RANGES: Final = {"uint16": (0, 2**16 - 1), "uint": (0, 2**64 - 1), "uint64": (0, 2**64 - 1)}
 _SIMPLE: Final = {str: "string", int: "int64", bool: "bool", float: "float64", object: "interface {}"}
 
 
@@ -118,6 +122,13 @@ def describe_mismatch(value: Any, shape: type) -> str | None:
     except _Mismatch as found:
         return str(found)
     return None
+
+
+def describe_range(value: Any, shape: type) -> str | None:
+    """The same, of numbers alone: those Go's types cannot hold, though ours can. A container that kept one could be
+    listed by no client."""
+    found = describe_mismatch(value, shape)
+    return found if found is not None and found.startswith(_NUMBER) else None
 
 
 @cache
@@ -172,7 +183,7 @@ def _walk(value: Any, hint: Any, path: tuple[str, ...], struct: str, named: str 
         element = "struct {}" if get_origin(inner) is dict else None  # a set: the values are all empty
         for item in value.values():
             _walk(item, inner, path, struct, element)
-    elif not _fits(value, wanted):
+    elif not _fits(value, wanted, named):
         raise _Mismatch(_text(value, struct, path, named or _go_type(wanted), exact=wanted is int))
 
 
@@ -185,11 +196,12 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-def _fits(value: Any, wanted: Any) -> bool:
+def _fits(value: Any, wanted: Any, named: str | None) -> bool:
     if wanted is object:
         return True
     if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        low, high = _RANGES.get(named or "", _INT64)
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
     return isinstance(wanted, type) and isinstance(value, wanted)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import fields as fields_of
 
 from wire.engine.json_syntax import describe_syntax_error
-from wire.engine.mismatch import describe_mismatch
+from wire.engine.mismatch import describe_mismatch, describe_range
 from wire.errors import Invalid
 
 __all__ = ["Shape", "decode", "drop_nulls", "encode", "plan_of"]
@@ -51,9 +51,12 @@ def decode(body: bytes, shape: type[T]) -> T:
     if value is None:
         value = {}
     try:
-        return msgspec.convert(_fit(value, plan_of(cast("Hashable", shape))), type=shape)
+        converted = msgspec.convert(_fit(value, plan_of(cast("Hashable", shape))), type=shape)
     except msgspec.ValidationError as error:
         raise Invalid(f"invalid JSON: {describe_mismatch(value, shape) or error}") from error
+    if text := describe_range(value, shape):
+        raise Invalid(f"invalid JSON: {text}")
+    return converted
 
 
 Plan = tuple[str, Any]

@@ -50,6 +50,13 @@ INTO = f"{WRONG}%s into Go struct field %s of type %s"
         ('{"HostConfig":[]}', INTO % ("array", "ContainerConfigWrapper.HostConfig", "container.HostConfig")),
         ('{"HostConfig":{"Memory":1.5}}',
          INTO % ("number 1.5", "HostConfig.HostConfig.Resources.Memory", "int64")),
+        (
+            '{"HostConfig":{"Memory":99999999999999999999}}',
+            INTO % ("number 99999999999999999999", "HostConfig.HostConfig.Resources.Memory", "int64"),
+        ),
+        ('{"HostConfig":{"BlkioWeight":-1}}',
+         INTO % ("number -1", "HostConfig.HostConfig.Resources.BlkioWeight", "uint16")),
+        ('{"HostConfig":{"ConsoleSize":[-1,2]}}', INTO % ("number -1", "HostConfig.HostConfig.ConsoleSize", "uint")),
         ('{"HostConfig":{"PidsLimit":"x","Binds":1}}',
          INTO % ("string", "HostConfig.HostConfig.Resources.PidsLimit", "int64")),
         ('{"HostConfig":{"Ulimits":[5]}}',
