@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from pathlib import Path
 from typing import cast
@@ -49,10 +50,8 @@ async def test_what_the_server_did(tmp_path: Path, code: int | None, told: str) 
 async def test_nobody_there(tmp_path: Path) -> None:
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 127.0.0.1\n")
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
-    transport.close()
-    await asyncio.sleep(0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
+        plug.bind(("127.0.0.1", 0))
+        port = plug.getsockname()[1]
     text = await explain_failure("no.such.host", conf, port=port)
     assert text.endswith("read: connection refused")
