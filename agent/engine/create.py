@@ -52,6 +52,8 @@ async def create(
     container_id = random_id()
     name = name or random_name(ctx.containers.name_taken)
     attachments = attachments_for(host, networking, ctx.networking)
+    if config.network_disabled:
+        attachments = []
     settle_config(config, image, container_id, socket.gethostname(), host)
     settle_host(host, ctx.logs, ctx.runtime.info().name)
     if warning := unenforced_profile(host.security_opt or (), apparmor_here=ctx.runtime.info().apparmor):

@@ -205,8 +205,10 @@ def _network_settings(ctx: Context, container: Container) -> dict[str, Any]:
 def _sandbox(ctx: Context, container: Container) -> tuple[str, str]:
     """(key, id). Those of the last run stay when it is over."""
     record = container.record
-    if container_of(record.host.network_mode) is not None or not (
-        container.has_process or record.started_once or record.state.error
+    if (
+        container_of(record.host.network_mode) is not None
+        or record.config.network_disabled
+        or not (container.has_process or record.started_once or record.state.error)
     ):
         return "", ""
     if record.host.network_mode == "host":

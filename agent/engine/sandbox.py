@@ -42,7 +42,9 @@ async def open_network(ctx: Context, container: Container) -> Path | None:
     )
     for attachment in record.attachments:
         await connect(ctx, container, attachment)
-    if not on_host and (requests := list(port_requests(host.port_bindings or {}, _exposed(container)))):
+    if not (on_host or record.config.network_disabled) and (
+        requests := list(port_requests(host.port_bindings or {}, _exposed(container)))
+    ):
         await ctx.networking.publish(container.id, requests)
     return sandbox.netns_path
 

@@ -261,6 +261,14 @@ async def test_namespaces_of_others_are_kept_by_id(rig: Rig) -> None:
     assert (host.pid_mode, host.network_mode) == (f"container:{peer}", f"container:{peer}")
 
 
+async def test_a_container_whose_network_is_disabled_is_on_none(rig: Rig) -> None:
+    await _create(rig, "web", "sleep", "1000", NetworkDisabled=True, HostConfig={"PublishAllPorts": True})
+    await rig.engine.start("web")
+    settings = (await rig.engine.inspect("web"))["NetworkSettings"]
+    assert (settings["Networks"], settings["SandboxID"], settings["IPAddress"]) == ({}, "", "")
+    assert "network connect" not in _told(rig)
+
+
 async def test_details_of_a_log_are_escaped_and_hold_the_tag(rig: Rig) -> None:
     options = {"labels": "a", "env-regex": "^FO", "tag": "{{.Name}}/{{.ImageName}}"}
     log = {"Type": "json-file", "Config": options}
