@@ -53,7 +53,8 @@ def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
         for mount in mounts:
             if mount.bind_options:
                 mount.bind_options.read_only_non_recursive = UNSET
-                mount.bind_options.read_only_force_recursive = UNSET
+                if mount.bind_options.read_only_force_recursive:
+                    raise Invalid("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
     if version < (1, 45):
         for mount in mounts:
             if mount.volume_options:

@@ -95,7 +95,9 @@ def _apparmor(ctx: Context, container: Container) -> str:
     if not info.apparmor:
         return ""
     asked = parse_security_opt(container.record.host.security_opt or ()).apparmor
-    return asked or ("unconfined" if container.record.host.privileged else info.apparmor_profile)
+    if asked or not container.record.started_once:  # what nobody asked for is settled at the start
+        return asked or ""
+    return "unconfined" if container.record.host.privileged else info.apparmor_profile
 
 
 def _host_config(container: Container) -> Any:

@@ -158,8 +158,6 @@ def _check_bind(mount: Mount, source: str, source_must_exist: bool) -> None:
         propagation = mount.bind_options.propagation or ""
         if propagation and propagation not in PROPAGATIONS:
             raise Invalid(f"invalid propagation mode: {propagation}")
-        if mount.bind_options.read_only_force_recursive and mount.bind_options.read_only_non_recursive:
-            raise Invalid("ReadOnlyForceRecursive and ReadOnlyNonRecursive are exclusive")
     _check_absolute(source)
     if source_must_exist and not os.path.lexists(source):
         raise Invalid(f"bind source path does not exist: {source}")

@@ -81,6 +81,7 @@ def build_spec(
             etc_files=files_of(ctx, container),
             sources=sources,
             shm_source=shm_source(ctx, container),
+            runtime=info,
         ),
         namespaces=namespaces,
         resources=build_resources(host),

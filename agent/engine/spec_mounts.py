@@ -14,14 +14,20 @@ from agent.engine.record import MountPoint, Record
 from agent.engine.tmpfs import tmpfs_options, tmpfs_point_options
 from agent.host.mounts import iter_mounts
 from agent.host.paths import open_in_root, open_root, resolve_in_root
-from agent.ports.runtime import MountSpec
+from agent.ports.runtime import MountSpec, RuntimeInfo
 from wire.errors import Internal, Invalid
 
-__all__ = ["build_mounts", "ensure_bind_sources", "rootfs_propagation"]
+__all__ = ["build_mounts", "ensure_bind_sources", "read_only_option", "rootfs_propagation"]
 
 
 def build_mounts(
-    record: Record, *, rootfs: Path, etc_files: Path, sources: Mapping[str, str], shm_source: str | None
+    record: Record,
+    *,
+    rootfs: Path,
+    etc_files: Path,
+    sources: Mapping[str, str],
+    shm_source: str | None,
+    runtime: RuntimeInfo,
 ) -> tuple[MountSpec, ...]:
     """All mounts, parents first. `sources` maps volume targets to host paths; `shm_source` is a host tmpfs to be bound
     on /dev/shm, "" for a private one, None for none (ipc `none` has neither, `host` binds the host's)."""
@@ -39,7 +45,7 @@ def build_mounts(
         for name in ("resolv.conf", "hostname", "hosts")
         if f"/etc/{name}" not in taken
     ]
-    user += [_user_mount(point, sources) for point in sorted_for_mounting(record.mounts)]
+    user += [_user_mount(point, sources, runtime) for point in sorted_for_mounting(record.mounts)]
     user += [
         MountSpec(
             destination=os.path.normpath(target),
@@ -97,7 +103,7 @@ def _defaults(record: Record, shm_source: str | None) -> Iterable[MountSpec]:
         )  # fmt: skip
 
 
-def _user_mount(point: MountPoint, sources: Mapping[str, str]) -> MountSpec:
+def _user_mount(point: MountPoint, sources: Mapping[str, str], runtime: RuntimeInfo) -> MountSpec:
     if point.type == "tmpfs":
         return MountSpec(
             destination=point.target, type="tmpfs", source="tmpfs", options=tuple(tmpfs_point_options(point))
@@ -109,8 +115,19 @@ def _user_mount(point: MountPoint, sources: Mapping[str, str]) -> MountSpec:
             source = _subpath(source, point.subpath)
     options = ["bind" if point.non_recursive else "rbind", point.propagation or "rprivate"]
     if not point.rw:
-        options.append("ro")
+        options.append(read_only_option(point, runtime))
     return MountSpec(destination=point.target, type="bind", source=source, options=tuple(options))
+
+
+def read_only_option(point: MountPoint, runtime: RuntimeInfo) -> str:
+    """`rro`, read-only with all that is mounted below, where the host can and the user does not object; else `ro`."""
+    if point.read_only_non_recursive:
+        if point.read_only_force_recursive:
+            raise Invalid("mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive")
+        return "ro"
+    if not runtime.recursive_read_only and point.read_only_force_recursive:
+        raise Invalid(f'rro is not supported by runtime "{runtime.name}"')
+    return "rro" if runtime.recursive_read_only else "ro"
 
 
 def _subpath(volume: str, subpath: str) -> str:

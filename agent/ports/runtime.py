@@ -195,6 +195,7 @@ class RuntimeInfo:
     seccomp: bool
     apparmor: bool
     apparmor_profile: str = ""  # what a container gets that asks for none; "" none is loaded
+    recursive_read_only: bool = False  # mounts may say `rro`
     problems: tuple[str, ...] = ()
 
 

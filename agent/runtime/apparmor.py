@@ -17,11 +17,14 @@ from typing import Final
 from agent.host import kernel, spawn
 from wire.errors import MooringError
 
-__all__ = ["DEFAULT_PROFILE", "ensure_default_profile"]
+__all__ = ["DEFAULT_PROFILE", "DOCKER_PROFILE", "ensure_default_profile"]
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_PROFILE: Final = "mooring-default"
+DOCKER_PROFILE: Final = "docker-default"
+"""Docker's name for what it gives; who asks for it gets ours, which grants the same."""
+
 _LOADED: Final = Path("/sys/kernel/security/apparmor/profiles")
 _PARSERS: Final = ("/usr/sbin/apparmor_parser", "/sbin/apparmor_parser")
 

@@ -11,7 +11,7 @@ from typing import Final
 from agent.host import spawn
 from wire.errors import MooringError, PreconditionFailed
 
-__all__ = ["INIT_PACKAGE", "Binary", "Programs", "find_init", "find_programs", "known_faults"]
+__all__ = ["INIT_PACKAGE", "Binary", "Programs", "find_init", "find_programs", "known_faults", "takes_rro"]
 
 _SEARCH: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _INITS: Final = ("tini-static", "docker-init", "catatonit", "tini")
@@ -135,3 +135,10 @@ def known_faults(binary: Binary) -> list[tuple[str, str]]:
     """(advisory, what) whose repair is newer than this version's number."""
     name = "crun" if "crun" in binary.name else "runc" if "runc" in binary.name else binary.name
     return [(cve, what) for fault, fixed, cve, what in _FAULTS if fault == name and binary.number < fixed]
+
+
+def takes_rro(runtime: Binary) -> bool:
+    """Whether a mount may say `rro` (read-only with everything mounted below): crun from 1.8, runc from 1.1.
+
+    By version, because crun 1.8 has no `features` to ask for."""
+    return runtime.number >= ((1, 8) if "crun" in runtime.name else (1, 1))

@@ -37,8 +37,8 @@ from agent.ports.runtime import (
     StdioSession,
 )  # fmt: skip
 from agent.runtime import seccomp
-from agent.runtime.apparmor import DEFAULT_PROFILE, ensure_default_profile
-from agent.runtime.binaries import Programs, find_programs
+from agent.runtime.apparmor import DEFAULT_PROFILE, DOCKER_PROFILE, ensure_default_profile
+from agent.runtime.binaries import Programs, find_programs, takes_rro
 from agent.runtime.container import Container, Record, own_directories
 from agent.runtime.execs import Exec, kill_leftovers
 from agent.runtime.failures import create_error, in_runcs_words, said
@@ -122,6 +122,7 @@ class OciRuntime:
             seccomp=kernel.seccomp_filter_available(),
             apparmor=kernel.apparmor_enabled(),
             apparmor_profile=self._apparmor_profile or "",
+            recursive_read_only=self._kernel >= (5, 12) and takes_rro(self._programs.runtime),
             problems=self._programs.problems,
         )
 
@@ -141,7 +142,7 @@ class OciRuntime:
         bundle = BundleFiles(spec.bundle, spec.id)
         spec.bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
         bundle.remove()
-        if spec.process.apparmor_profile is None and self._apparmor_profile is not None:
+        if spec.process.apparmor_profile in (None, DOCKER_PROFILE) and self._apparmor_profile is not None:
             confined = dataclasses.replace(spec.process, apparmor_profile=self._apparmor_profile)
             spec = dataclasses.replace(spec, process=confined)
         section, key = self._section(spec.seccomp, spec.process.capabilities)
@@ -370,7 +371,9 @@ class OciRuntime:
         if not container.alive:
             raise Conflict(f"container {container_id} is not running")
         profile = container.record.apparmor_profile
-        if spec.process.apparmor_profile is None and profile is not None:  # crun would see to it, runc does not
+        if (
+            spec.process.apparmor_profile in (None, DOCKER_PROFILE) and profile is not None
+        ):  # crun would see to it, runc does not
             confined = dataclasses.replace(spec.process, apparmor_profile=profile)
             spec = dataclasses.replace(spec, process=confined)
         process = Exec(spec, container.files.bundle / f"exec-{spec.exec_id[:32]}.pid")

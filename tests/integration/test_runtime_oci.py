@@ -20,7 +20,7 @@ import pytest
 from agent.host import mounts, pidfds, spawn
 from agent.logs.store import FileLogs
 from agent.ports.logs import LogQuery, LogRotation
-from agent.ports.runtime import Device, ExecSpec, ProcessSpec, Resources, SandboxSpec
+from agent.ports.runtime import Device, ExecSpec, MountSpec, ProcessSpec, Resources, SandboxSpec
 from agent.runtime.oci import OciRuntime
 from tests.busybox_lab import busybox_spec, make_rootfs
 from tests.contract.runtime_suite import Lab, RuntimeSuite, eventually, output_of
@@ -145,6 +145,26 @@ async def test_a_device_is_shown_with_its_permissions(lab: Lab) -> None:
     assert text.startswith("3\n")
     with pytest.raises(Invalid, match="no such file or directory"):
         await lab.runtime.create(lab.spec("true", devices=(Device(host_path="/dev/nosuch", container_path="/dev/x"),)))
+
+
+async def test_a_recursively_read_only_mount_is_so_for_what_is_mounted_below(lab: Lab, base: Path) -> None:
+    source = base / "source"
+    below = source / "below"
+    below.mkdir(parents=True)
+    assert lab.runtime.info().recursive_read_only
+    mounts.mount("tmpfs", below, "tmpfs")
+    try:
+        results = {}
+        for option in ("ro", "rro"):
+            mount = MountSpec(
+                destination="/shown", type="bind", source=str(source), options=("rbind", "rprivate", option)
+            )
+            spec = lab.spec("sh", "-c", "touch /shown/x; touch /shown/below/x")
+            results[option] = await run(lab, *spec.process.args, mounts=(*spec.mounts, mount))
+        assert (results["ro"][0], "/shown/x: Read-only" in results["ro"][1]) == (0, True)
+        assert (results["rro"][0], "/shown/below/x: Read-only" in results["rro"][1]) == (1, True)
+    finally:
+        mounts.unmount(below)
 
 
 async def test_an_image_whose_dev_is_a_link_writes_nothing_on_the_host(lab: Lab, base: Path) -> None:

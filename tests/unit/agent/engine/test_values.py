@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -15,10 +16,15 @@ from agent.engine.detach import DetachKeys, parse_keys
 from agent.engine.environment import build_environment, override
 from agent.engine.merge import merge_config
 from agent.engine.mounts import parse_bind, valid_mode
+from agent.engine.record import MountPoint
 from agent.engine.signals import parse_signal
+from agent.engine.spec_mounts import read_only_option
+from agent.engine.sysinfo import read_sysinfo
 from agent.engine.tmpfs import tmpfs_options
 from agent.engine.users import resolve_user
-from wire.engine.containers import ContainerConfig
+from agent.engine.validate_resources import check_resources
+from agent.runtime.fake import FakeRuntime
+from wire.engine.containers import ContainerConfig, HostConfig
 from wire.errors import Internal, Invalid
 
 
@@ -130,3 +136,26 @@ def test_the_shell_of_an_image_is_not_its_containers() -> None:
     user, image = ContainerConfig(), ContainerConfig(cmd=["x"], shell=["/bin/sh", "-e"])
     merge_config(user, image)
     assert (user.cmd, user.shell) == (["x"], UNSET)
+
+
+def test_limits_that_cgroup_v2_lacks_are_dropped_or_refused_as_dockers() -> None:
+    v2 = dataclasses.replace(read_sysinfo(), cgroup_version=2, memory_swappiness=False, cpu_realtime=False)
+    from_docker_run = HostConfig(memory_swappiness=-1)
+    assert check_resources(from_docker_run, update=False, info=v2) == []
+    assert from_docker_run.memory_swappiness is None
+    (warning,) = check_resources(HostConfig(memory_swappiness=3), update=False, info=v2)
+    assert warning.endswith("Memory swappiness discarded.")
+    with pytest.raises(Invalid, match="Your kernel does not support CPU real-time scheduler"):
+        check_resources(HostConfig(cpu_realtime_runtime=1000), update=False, info=v2)
+
+
+def test_read_only_binds_are_recursive_where_the_host_can() -> None:
+    runtime = FakeRuntime().info()
+    able = dataclasses.replace(runtime, recursive_read_only=True)
+    assert read_only_option(MountPoint(type="bind", target="/x", rw=False), able) == "rro"
+    assert read_only_option(MountPoint(type="bind", target="/x", rw=False), runtime) == "ro"
+    assert read_only_option(MountPoint(type="bind", target="/x", rw=False, read_only_non_recursive=True), able) == "ro"
+    forced = MountPoint(type="bind", target="/x", rw=False, read_only_force_recursive=True)
+    assert read_only_option(forced, able) == "rro"
+    with pytest.raises(Invalid, match='rro is not supported by runtime "fake"'):
+        read_only_option(forced, runtime)
