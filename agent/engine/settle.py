@@ -80,8 +80,7 @@ def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
     host.shm_size = host.shm_size or _DEFAULT_SHM_BYTES
     host.ipc_mode = host.ipc_mode or "private"
     if not host.cgroupns_mode:
-        private = read_sysinfo().cgroup_version == 2 and not host.privileged
-        host.cgroupns_mode = "private" if private else "host"
+        host.cgroupns_mode = "private" if read_sysinfo().cgroup_version == 2 else "host"
     host.restart_policy.name = host.restart_policy.name or "no"
     if host.runtime not in ("", DEFAULT_RUNTIME, "io.containerd.runc.v2", runtime_name):
         raise Invalid(f"unknown or invalid runtime name: {host.runtime}")

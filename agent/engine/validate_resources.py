@@ -18,6 +18,7 @@ def check_resources(asked: HostConfig | Resources, *, update: bool, info: SysInf
     `info` stands for the kernel in tests."""
     kernel = info or read_sysinfo()
     warnings: list[str] = []
+    _check_realtime(asked, kernel)
     _check_memory(asked, kernel, warnings, update)
     _check_pids(asked, kernel, warnings, update)
     _check_cpu(asked, kernel, warnings)
@@ -27,6 +28,14 @@ def check_resources(asked: HostConfig | Resources, *, update: bool, info: SysInf
         warnings.append("linux does not support CPU percent. Percent discarded.")
         asked.cpu_percent = 0
     return warnings
+
+
+def _check_realtime(asked: HostConfig | Resources, kernel: SysInfo) -> None:
+    period, runtime = asked.cpu_realtime_period, asked.cpu_realtime_runtime
+    if (period or runtime) and not kernel.cpu_realtime:
+        raise Invalid(f"{_KERNEL} CPU real-time scheduler")
+    if period and runtime > period:
+        raise Invalid("cpu real-time runtime cannot be higher than cpu real-time period")
 
 
 def _check_memory(asked: HostConfig | Resources, kernel: SysInfo, warnings: list[str], update: bool) -> None:
@@ -42,16 +51,15 @@ def _check_memory(asked: HostConfig | Resources, kernel: SysInfo, warnings: list
         raise Invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
     if asked.memory == 0 and asked.memory_swap > 0 and not update:
         raise Invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if asked.memory_swappiness == -1:  # docker run sends it always
+        asked.memory_swappiness = None
     if asked.memory_swappiness is not None and not kernel.memory_swappiness:
         warnings.append(
             f"{_KERNEL} memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded."
         )
         asked.memory_swappiness = None
-    if asked.memory_swappiness is not None:
-        if not -1 <= asked.memory_swappiness <= 100:
-            raise Invalid(f"Invalid value: {asked.memory_swappiness}, valid memory swappiness range is 0-100")
-        if asked.memory_swappiness == -1:
-            asked.memory_swappiness = None
+    if asked.memory_swappiness is not None and not 0 <= asked.memory_swappiness <= 100:
+        raise Invalid(f"Invalid value: {asked.memory_swappiness}, valid memory swappiness range is 0-100")
     if asked.memory_reservation and not kernel.memory_reservation:
         warnings.append(f"{_KERNEL} memory soft limit capabilities or the cgroup is not mounted. Limitation discarded.")
         asked.memory_reservation = 0
