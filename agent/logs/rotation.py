@@ -1,7 +1,8 @@
 """Cutting logs: rename the file, have the monitor open its path again, delete what is too many.
 
-One task looks at the size of every watched log, each as often as its growth asks for: at most twice a second, at least
-every two seconds. A log can therefore pass its limit by what is written in between.
+One task looks at the size of every watched log, each as often as its growth asks for: at most twenty times a second, at
+least every two seconds. A log can therefore pass its limit by what is written in between. Where that has filled the
+disk, nothing would grow and so be rotated any more: then all that is rotated goes.
 
 Order, so that a kill at any point leaves a log that reads the same: the rename keeps every position; a missing
 reopening is asked for again at the next look; deletion starts at the oldest.
@@ -23,7 +24,7 @@ from agent.ports.logs import LogRotation
 __all__ = ["Rotator", "rotate", "trim"]
 
 _log = logging.getLogger(__name__)
-_FASTEST_S: Final = 0.5
+_FASTEST_S: Final = 0.05
 _SLOWEST_S: Final = 2.0
 
 
@@ -75,12 +76,26 @@ def trim(log: Path, max_files: int) -> None:
             segment.path.unlink(missing_ok=True)
 
 
+def _make_room(log: Path, rotation: LogRotation) -> bool:
+    """Delete what is rotated when it is more than the whole log may be and the disk is full. False when it is not more:
+    there is nothing to watch."""
+    rotated = sum(segment.size for segment in list_segments(log) if not segment.current)
+    if rotated <= rotation.max_bytes * rotation.max_files:
+        return False
+    disk = os.statvfs(log.parent)
+    if disk.f_bavail * disk.f_frsize >= rotation.max_bytes:
+        return True
+    trim(log, 1)
+    return False
+
+
 @dataclass(slots=True)
 class _Watched:
     control: Path
     rotation: LogRotation
     size: int = 0
     untrimmed: bool = True
+    oversized: bool = True
     due_at: float = 0.0
 
 
@@ -127,9 +142,11 @@ class Rotator:
             if watched.untrimmed:  # there is a current file: the last rotation is complete
                 trim(log, watched.rotation.max_files)
                 watched.untrimmed = False
+            if watched.oversized:
+                watched.oversized = _make_room(log, watched.rotation)
             if size >= watched.rotation.max_bytes:
                 rotate(log, watched.control)
-                watched.untrimmed = True
+                watched.untrimmed = watched.oversized = True
                 watched.due_at = now + _FASTEST_S
             elif size > watched.size:
                 grown, left = size - watched.size, watched.rotation.max_bytes - size
