@@ -2,9 +2,10 @@
  * The question before a destructive act: names what is lost, the final button repeats the act, the other says "Keep".
  * Where data goes for good the name has to be typed.
  */
-import { Button, Modal, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { common } from '@/messages';
+import { Dialog } from './Dialog';
 import classes from './Confirm.module.css';
 import { Glyph } from './Glyph';
 
@@ -36,7 +37,7 @@ export function Confirm({ title, text, lost = [], button, danger = true, typed, 
   const [name, setName] = useState('');
   const ready = typed === undefined || name === typed;
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -70,6 +71,6 @@ export function Confirm({ title, text, lost = [], button, danger = true, typed, 
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -2,7 +2,7 @@
  * Our table: TanStack Table for columns and order, a virtual window over the rows, a cursor for the keyboard, and a
  * two-line list on a phone. Rows are sorted by the caller or by a click on a head; filtering happens before it gets here.
  */
-import { flexRender, getCoreRowModel, getSortedRowModel, useReactTable, type ColumnDef, type SortingState, type VisibilityState } from '@tanstack/react-table';
+import { getCoreRowModel, getSortedRowModel, useReactTable, type ColumnDef, type SortingState, type VisibilityState } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useEffect, useRef, useState, type CSSProperties, type ReactNode, type RefObject } from 'react';
@@ -48,6 +48,14 @@ export interface TableProps<T> {
   /** Room at the end for a bar that floats over the table. */
   padEnd?: boolean;
   empty?: ReactNode;
+}
+
+/**
+ * A head or a cell. Called, not mounted: columns are made anew when what they show changes, and a new function would be a
+ * new component to React, so that every cell, open menu and focus in it would be thrown away and built again.
+ */
+function drawn<C>(part: ((context: C) => unknown) | string | undefined, context: C): ReactNode {
+  return (typeof part === 'function' ? part(context) : part) as ReactNode;
 }
 
 export function DataTable<T>(props: TableProps<T>) {
@@ -148,7 +156,7 @@ export function DataTable<T>(props: TableProps<T>) {
                         {direction === 'desc' && <ArrowDown aria-hidden />}
                       </button>
                     ) : (
-                      flexRender(header.column.columnDef.header, header.getContext())
+                      drawn(header.column.columnDef.header, header.getContext())
                     )}
                   </th>
                 );
@@ -203,7 +211,7 @@ function TableBody<T>({ props, sorted, items, before, after, measure, columnCoun
                 const meta = cell.column.columnDef.meta;
                 return (
                   <td key={cell.id} className={cx(meta?.align === 'right' && classes.right, meta?.className)}>
-                    {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                    {drawn(cell.column.columnDef.cell, cell.getContext())}
                   </td>
                 );
               })}

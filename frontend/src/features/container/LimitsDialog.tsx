@@ -1,11 +1,12 @@
 /** Change limits and the restart policy of a container, without a restart. Only what was changed here is sent. */
-import { Button, Modal, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Act } from '@/features/containers/actions';
 import { hostsQuery } from '@/lib/api/queries';
 import type { ContainerDetail } from '@/lib/api/types';
 import { common, container as detailWords, containers as words, run } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import classes from '@/ui/Confirm.module.css';
 import { limitChanges, type Limits } from './limits';
 
@@ -30,7 +31,7 @@ export function LimitsDialog({ container, act, onClose }: { container: Container
   const { changes, problems } = limitChanges(start, now, cores);
   const wrong = Object.keys(problems).length > 0;
   return (
-    <Modal opened onClose={onClose} title={words.limitsTitle(container.name)}>
+    <Dialog onClose={onClose} title={words.limitsTitle(container.name)}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -57,6 +58,6 @@ export function LimitsDialog({ container, act, onClose }: { container: Container
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

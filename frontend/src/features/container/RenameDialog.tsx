@@ -1,8 +1,9 @@
-import { Button, Modal, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Act } from '@/features/containers/actions';
 import type { Container } from '@/lib/api/types';
 import { common, containers as words, run } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import classes from '@/ui/Confirm.module.css';
 
 /** Docker's rule for names. */
@@ -12,7 +13,7 @@ export function RenameDialog({ container, act, onClose }: { container: Container
   const [name, setName] = useState(container.name);
   const bad = name !== '' && !NAME.test(name);
   return (
-    <Modal opened onClose={onClose} title={words.renameTitle(container.name)}>
+    <Dialog onClose={onClose} title={words.renameTitle(container.name)}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -28,6 +29,6 @@ export function RenameDialog({ container, act, onClose }: { container: Container
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,10 +1,11 @@
-import { Button, Modal, Textarea, TextInput } from '@mantine/core';
+import { Button, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { patch, sayRefused } from '@/lib/api/client';
 import type { Host } from '@/lib/api/types';
 import { parsePairs } from '@/lib/pairs';
 import { common, hosts as words } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import classes from '@/ui/Confirm.module.css';
 import { showToast } from '@/ui/toasts';
 
@@ -25,7 +26,7 @@ export function EditHostDialog({ host, onClose }: { host: Host; onClose: () => v
     },
   });
   return (
-    <Modal opened onClose={onClose} title={words.renameTitle(host.name)}>
+    <Dialog onClose={onClose} title={words.renameTitle(host.name)}>
       <form
         style={{ display: 'grid', gap: 12 }}
         onSubmit={(event) => {
@@ -47,6 +48,6 @@ export function EditHostDialog({ host, onClose }: { host: Host; onClose: () => v
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

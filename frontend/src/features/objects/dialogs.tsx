@@ -1,5 +1,5 @@
 /** The two dialogs of a table of objects: make one on a host, and remove one. Both end in a job. */
-import { Button, Modal, NativeSelect } from '@mantine/core';
+import { Button, NativeSelect } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { del, post, sayRefused, type ApiPath, type Query } from '@/lib/api/client';
@@ -7,6 +7,7 @@ import { hostsQuery } from '@/lib/api/queries';
 import type { Job } from '@/lib/api/types';
 import { isSilent } from '@/lib/state';
 import { common, objects as words } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import { Confirm, type Lost } from '@/ui/Confirm';
 import confirm from '@/ui/Confirm.module.css';
 import { useJobToast } from '@/features/jobs/outcomes';
@@ -39,7 +40,7 @@ export function CreateObject({ title, text, button, ready, path, body, started, 
     },
   });
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title}>
       <form
         className={confirm.form}
         onSubmit={(event) => {
@@ -62,7 +63,7 @@ export function CreateObject({ title, text, button, ready, path, body, started, 
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

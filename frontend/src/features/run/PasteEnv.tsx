@@ -1,14 +1,15 @@
-import { Button, Modal, Textarea } from '@mantine/core';
+import { Button, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { pairLines } from '@/lib/pairs';
 import { common, run as words } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import classes from '@/ui/Confirm.module.css';
 
 export function PasteEnv({ onClose, onAdd }: { onClose: () => void; onAdd: (rows: [string, string][]) => void }) {
   const [text, setText] = useState('');
   const rows = pairLines(text);
   return (
-    <Modal opened onClose={onClose} title={words.pasteEnvTitle}>
+    <Dialog onClose={onClose} title={words.pasteEnvTitle}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -24,6 +25,6 @@ export function PasteEnv({ onClose, onAdd }: { onClose: () => void; onAdd: (rows
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

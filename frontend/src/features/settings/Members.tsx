@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect, PasswordInput, TextInput } from '@mantine/core';
+import { Button, NativeSelect, PasswordInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import type { Role, User } from '@/lib/api/types';
 import { formatAge, secondsSince } from '@/lib/format';
 import { useNow } from '@/lib/now';
 import { common, settings, setup } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import card from '@/ui/Card.module.css';
 import confirm from '@/ui/Confirm.module.css';
 import { Confirm } from '@/ui/Confirm';
@@ -88,7 +89,7 @@ function AddMember({ onClose }: { onClose: () => void }) {
     },
   });
   return (
-    <Modal opened onClose={onClose} title={words.add}>
+    <Dialog onClose={onClose} title={words.add}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -120,7 +121,7 @@ function AddMember({ onClose }: { onClose: () => void }) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import type { ApiToken, NewApiToken } from '@/lib/api/types';
 import { formatAge, formatTime, secondsSince } from '@/lib/format';
 import { useNow } from '@/lib/now';
 import { common, settings as words } from '@/messages';
+import { Dialog } from '@/ui/Dialog';
 import card from '@/ui/Card.module.css';
 import { Codebox } from '@/ui/Codebox';
 import confirm from '@/ui/Confirm.module.css';
@@ -92,7 +93,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
   const made = create.data;
   if (made) {
     return (
-      <Modal opened onClose={onClose} title={made.name} closeOnClickOutside={false}>
+      <Dialog onClose={onClose} title={made.name} closeOnClickOutside={false}>
         <div className={classes.secret}>
           <p>{words.shownOnce}</p>
           <Codebox copy={made.token} copyLabel={words.copyToken}>
@@ -106,11 +107,11 @@ function NewToken({ onClose }: { onClose: () => void }) {
             {common.close}
           </Button>
         </div>
-      </Modal>
+      </Dialog>
     );
   }
   return (
-    <Modal opened onClose={onClose} title={words.newToken}>
+    <Dialog onClose={onClose} title={words.newToken}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -132,7 +133,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
