@@ -59,8 +59,10 @@ def ask_host(
     """
     sent = [*(headers or []), (OPERATION_HEADER, run.operation_key(step))]
     content = body.encode() if isinstance(body, str) else b""
-    if content and not any(name.lower() == "content-type" for name, _ in sent):
-        sent.append(("Content-Type", "application/json"))
+    # A body has to be announced: an agent does not look for an optional one, as that of an update is, otherwise.
+    announced = {"content-type": "application/json", "content-length": str(len(content))} if content else {}
+    given = {name.lower() for name, _ in sent}
+    sent += [(name, value) for name, value in announced.items() if name not in given]
 
     def attempt(client: GatewayClient) -> Coroutine[Any, Any, EngineAnswer]:
         if run.host_id is None:

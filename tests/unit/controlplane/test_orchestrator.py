@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from controlplane.fleet.actions import link_down, link_up
 from controlplane.fleet.models import Host
+from controlplane.gateway import runner
 from controlplane.orchestrator.engine_requests import container_action, create_body, pull_path, split_reference
 from controlplane.orchestrator.placement import choose_host, default_host
 from controlplane.orchestrator.runners import PullProgress
@@ -103,3 +106,20 @@ def test_the_default_environment_is_the_first_host_and_stays_it_while_it_is_away
     Host.objects.update(removed_at="2026-01-01T00:00:00Z")
     with pytest.raises(Unavailable, match="no host has joined yet"):
         default_host(host.organisation_id)
+
+
+def test_a_body_is_announced_to_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update's body is optional to Docker: without a length the agent did not look for one, and changed nothing."""
+    sent: dict[str, Any] = {}
+
+    class Client:
+        def request(self, *what: Any, **how: Any) -> Any:
+            sent.update(how)
+            return SimpleNamespace(status=200)
+
+    monkeypatch.setattr(runner, "run_cancellably", lambda run, attempt: attempt(Client()))
+    run: Any = SimpleNamespace(host_id=uuid.uuid4(), operation_key=lambda step: "key")
+    runner.ask_host(run, "POST", "/containers/web/update", body='{"PidsLimit": 7}')
+    assert {("content-type", "application/json"), ("content-length", "16")} <= set(sent["headers"])
+    runner.ask_host(run, "POST", "/containers/web/start")
+    assert [name for name, _ in sent["headers"]] == [runner.OPERATION_HEADER]
