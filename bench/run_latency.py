@@ -35,10 +35,11 @@ def main() -> int:
     arguments = options.parse_args()
     hosts = engines(arguments)
     names = {name: f"bench-exec-{name}-{os.getpid()}" for name in hosts}
-    for name, host in hosts.items():
-        docker(host, "run", "-d", "--name", names[name], arguments.image, "sleep", "100000")
+    for host in hosts.values():  # an engine that is not there ends this before anything is made
         docker(host, "run", "--rm", arguments.image, "true")
     try:
+        for name, host in hosts.items():
+            docker(host, "run", "-d", "--name", names[name], arguments.image, "sleep", "100000")
         figures = take_turns(
             {
                 "run": lambda name: 1000 * timed_s(lambda: docker(hosts[name], "run", "--rm", arguments.image, "true")),
