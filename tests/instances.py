@@ -87,6 +87,16 @@ class Instance:
             )
         return done
 
+    def take_off(self) -> None:
+        """Stop it and delete everything of it but its directory, whatever runs in it. Safe to repeat."""
+        subprocess.run(
+            [str(REPOSITORY / "scripts/down"), "--data", str(self.data)], capture_output=True, check=False, timeout=120
+        )
+        subprocess.run(
+            [str(REPOSITORY / ".venv/bin/python"), "-m", "agent", "purge", "--data", str(self.data / "agent"), "--yes"],
+            capture_output=True, check=False, timeout=120, cwd=REPOSITORY,
+        )  # fmt: skip
+
     def pid(self, program: str) -> int:
         """Process id of a supervised program (`asgi`, `agent`, …); 0 when it does not run."""
         done = self.supervisorctl("pid", program)
@@ -157,13 +167,7 @@ def run_instance(*flags: str, admin: bool = True) -> Iterator[Instance]:
         yield instance
         instance.remove_all()
     finally:
-        subprocess.run(
-            [str(REPOSITORY / "scripts/down"), "--data", str(data)], capture_output=True, check=False, timeout=120
-        )
-        subprocess.run(
-            [str(REPOSITORY / ".venv/bin/python"), "-m", "agent", "purge", "--data", str(data / "agent"), "--yes"],
-            capture_output=True, check=False, timeout=120, cwd=REPOSITORY,
-        )  # fmt: skip
+        Instance(data, port, "").take_off()
         keep = os.environ.get("MOORING_TEST_KEEP")
         if not keep:
             shutil.rmtree(data, ignore_errors=True)
