@@ -18,7 +18,7 @@ export function Toaster() {
             {toast.detail && <div className={classes.detail}>{toast.detail}</div>}
           </div>
           {toast.link && (
-            <Link to={toast.link.to} className="link" onClick={() => dismissToast(toast.id)}>
+            <Link to={toast.link.to} className="link nowrap" onClick={() => dismissToast(toast.id)}>
               {toast.link.label}
             </Link>
           )}

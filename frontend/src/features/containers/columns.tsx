@@ -114,9 +114,9 @@ export function useContainerColumns({ selected, rows, toggle, toggleAll, ask, ho
           </Link>
         ),
       },
-      { id: 'ports', header: words.column.ports, accessorFn: (row) => publishedPorts(row)[0]?.public ?? Infinity, meta: { width: 126 }, cell: ({ row }) => <Ports container={row.original} /> },
+      { id: 'ports', header: words.column.ports, accessorFn: (row) => publishedPorts(row)[0]?.public ?? Infinity, meta: { width: 132, className: classes.clip }, cell: ({ row }) => <Ports container={row.original} /> },
       { id: 'cpu', header: words.column.cpu, enableSorting: false, meta: { width: 106, align: 'right' }, cell: ({ row }) => <CpuCell container={row.original} host={hostOf.get(row.original.host.id)} /> },
-      { id: 'memory', header: words.column.memory, enableSorting: false, meta: { width: 116, align: 'right' }, cell: ({ row }) => <MemoryCell container={row.original} host={hostOf.get(row.original.host.id)} /> },
+      { id: 'memory', header: words.column.memory, enableSorting: false, meta: { width: 112, align: 'right' }, cell: ({ row }) => <MemoryCell container={row.original} host={hostOf.get(row.original.host.id)} /> },
       { id: 'restarts', header: words.column.restarts, accessorFn: (row) => row.restart_count, meta: { width: 78, align: 'right' }, cell: ({ row }) => row.original.restart_count },
       { id: 'project', header: words.column.project, accessorFn: projectOf, meta: { width: 110 }, cell: ({ row }) => projectOf(row.original) || <span className="muted">{common.none}</span> },
       { id: 'networks', header: words.column.networks, accessorFn: (row) => row.networks.join(), meta: { width: 120 }, cell: ({ row }) => row.original.networks.join(', ') || <span className="muted">{common.none}</span> },
