@@ -46,14 +46,14 @@ async def test_asgi_killed_in_the_middle(plane: Plane, engine: FakeEngine) -> No
     assert (await client)[0] == 1  # its connection is gone; the job is not
     plane.start("asgi")
     engine.hold.set()
-    await eventually(lambda: engine.effects["create"], 60, "the job goes on")
+    await eventually(lambda: engine.effects["create"], 120, "the job goes on")
 
     async def ended() -> bool:
         return (await asyncio.to_thread(_jobs, plane))[-1]["state"] == "succeeded"
 
-    await eventually(ended, 60, "the job is recorded")
+    await eventually(ended, 120, "the job is recorded")
     assert engine.effects["create"] == 1
-    await eventually(lambda: _answers(plane), 60, "the host is linked again")
+    await eventually(lambda: _answers(plane), 120, "the host is linked again")
 
 
 async def test_gateway_killed_in_the_middle(plane: Plane, engine: FakeEngine) -> None:
@@ -76,7 +76,7 @@ async def test_valkey_gone_and_back(plane: Plane, engine: FakeEngine) -> None:
     async def queued() -> bool:
         return (await asyncio.to_thread(_jobs, plane))[-1]["name"] == "once-v"
 
-    await eventually(queued, 60, "the job is accepted without a broker")
+    await eventually(queued, 120, "the job is accepted without a broker")
     plane.start("valkey")
     code, _, err = await client
     assert (code, err) == (0, "")
@@ -101,7 +101,7 @@ async def test_a_host_that_is_away_is_said_to_be(plane: Plane, engine: FakeEngin
     assert code == 1
     assert "the gateway is not running" in err
     plane.start("gateway")
-    await eventually(lambda: _answers(plane), 60, "the host dials again")
+    await eventually(lambda: _answers(plane), 120, "the host dials again")
 
 
 async def _answers(plane: Plane) -> bool:
