@@ -68,7 +68,7 @@ class RunContainer:
             self._name = random_name(self._table.__contains__)
             await self._table.put(self._name, b"{}")
             try:
-                self.id, _ = await self._engine.create(self._name, request, own_mounts=own_mounts)
+                self.id, _ = await self._engine.create(self._name, request, own_mounts=own_mounts, held=True)
             except Conflict:
                 await self.keep()
                 if attempt == _NAMES_TRIED - 1:
@@ -106,12 +106,13 @@ class RunContainer:
     async def remove(self) -> None:
         """Remove it with its anonymous volumes, whatever its state. Safe to repeat."""
         if self.id:
-            with suppress(NotFound):
+            with suppress(NotFound, Conflict):  # somebody else has removed it, or is about to
                 await self._engine.remove(self.id, force=True, volumes=True)
             await self.keep()
 
     async def keep(self) -> None:
         """It is the user's from now on. Safe to repeat."""
+        self._engine.let_go(self.id)
         if self._name in self._table:
             await self._table.delete(self._name)
 

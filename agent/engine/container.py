@@ -42,8 +42,9 @@ class Container:
     """`lock` is held over every change of state; reading the record needs no lock. Facts that die with the agent live
     here, durable ones in `record`."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, *, held: bool = False) -> None:
         self.record = record
+        self.held = held  # somebody is at work with it: prunes leave it alone also when it does not run
         self.lock = asyncio.Lock()
         self.monitor: asyncio.Task[None] | None = None  # owns the wait for this run's exit
         self.restart_timer: asyncio.Task[None] | None = None

@@ -31,11 +31,12 @@ __all__ = ["create"]
 
 async def create(
     ctx: Context, name: str, body: CreateRequest, platform: str = "", *, operation: str = "",
-    own_mounts: Sequence[Mount] = (),
+    own_mounts: Sequence[Mount] = (), held: bool = False,
 ) -> tuple[str, list[str]]:  # fmt: skip
     """Make a container, not running. Returns (id, warnings) once it is durable.
 
-    `own_mounts` are binds of the agent's own directories, which a user may not ask for (the builder's).
+    `own_mounts` are binds of the agent's own directories, which a user may not ask for (the builder's). A `held` one
+    is not pruned.
 
     With an operation key the container that an earlier call under the key made is the answer. On error nothing is left.
     Raises Invalid, NotFound (image, `--volumes-from`), Conflict (name), in Docker's words.
@@ -76,7 +77,7 @@ async def create(
         operation=operation,
     )
     ctx.containers.reserve(name, container_id)
-    container = Container(record)
+    container = Container(record, held=held)
     try:
         await _materialise(ctx, container, image)
         failpoints.hit("create.before_row")

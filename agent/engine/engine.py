@@ -109,10 +109,13 @@ class Engine:
     async def create(
         self, name: str, body: CreateRequest, platform: str = "", *, operation: str = "",
         own_mounts: Sequence[Mount] = (),
+        held: bool = False,
     ) -> tuple[str, Sequence[str]]:  # fmt: skip
         """Returns (id, warnings). `own_mounts` are binds of the agent's own directories: no door may fill it with what
         a client says."""
-        return await create.create(self._ctx, name, body, platform, operation=operation, own_mounts=own_mounts)
+        return await create.create(
+            self._ctx, name, body, platform, operation=operation, own_mounts=own_mounts, held=held
+        )
 
     async def start(self, ref: str, *, operation: str = "") -> None:
         await self._once(operation, "start", partial(start.start, self._ctx, ref))
@@ -268,6 +271,12 @@ class Engine:
 
     async def image_history(self, ref: str) -> Documents:
         return await image_verbs.image_history(self._ctx, ref)
+
+    def let_go(self, container_id: str) -> None:
+        """A container that was created `held` is like any other from now on. Safe when it is gone."""
+        container = self._ctx.containers.find(container_id)
+        if container is not None:
+            container.held = False
 
     def hold_images(self) -> ImageHold:
         """Keep images from prunes while something is made of them; the caller closes it."""

@@ -157,6 +157,7 @@ async def image_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
         if (
             image.id in used
             or image.id in ctx.image_holds
+            or image.created_at >= ctx.image_holds.since
             or (dangling_only and named)
             or (not named and ctx.images.children(image.id))
         ):

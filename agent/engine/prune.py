@@ -55,7 +55,7 @@ async def prune_containers(ctx: Context, filters: Filters) -> dict[str, Any]:
     reclaimed = 0
     for container in ctx.containers:
         record = container.record
-        if container.running or record.state.status == "starting":
+        if container.running or container.held or record.state.status == "starting":
             continue
         if until is not None and record.created_at_ns / 1e9 > until:
             continue

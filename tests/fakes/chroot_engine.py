@@ -52,6 +52,9 @@ class ChrootEngine:
         await self._images.tag(ref, repo, tag)
         return True
 
+    def let_go(self, container_id: str) -> None:
+        """Nobody prunes here."""
+
     def hold_images(self) -> ImageHold:
         return self.image_holds.open()
 
@@ -64,7 +67,13 @@ class ChrootEngine:
         raise NotFound(f"no registry here for {ref}")
 
     async def create(
-        self, name: str, body: CreateRequest, platform: str = "", *, own_mounts: Sequence[Mount] = ()
+        self,
+        name: str,
+        body: CreateRequest,
+        platform: str = "",
+        *,
+        own_mounts: Sequence[Mount] = (),
+        held: bool = False,
     ) -> tuple[str, list[str]]:
         container_id = os.urandom(32).hex()
         await self._images.prepare(container_id, body.image)
