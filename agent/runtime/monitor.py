@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from wire.errors import Timeout
 __all__ = ["AttachFeeder", "BundleFiles", "CreateFailed", "Started", "run_create"]
 
 _MESSAGE_BYTES: Final = 8192
+_GROUP_LIMIT_S: Final = 5.0
 _SYNC_FD, _STDERR_FD = 3, 2
 
 
@@ -159,8 +162,24 @@ async def run_create(argv: Sequence[str], files: BundleFiles, *, socket_director
             if descriptor >= 0:
                 os.close(descriptor)
         if child is not None:
-            child.kill()
-            await asyncio.shield(child.wait())
+            await asyncio.shield(_end(child))
+
+
+async def _end(monitor: spawn.Child) -> None:
+    """Kill a monitor and the runtime that may still be creating for it; return when both are gone.
+
+    conmon makes itself the leader of a group before it starts the runtime. A runtime that outlived it would go on
+    creating what the caller is deleting; as an orphan it is reaped by us (`spawn.become_subreaper`).
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(monitor.pid, signal.SIGKILL)
+    monitor.kill()
+    await monitor.wait()
+    deadline = time.monotonic() + _GROUP_LIMIT_S
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(monitor.pid, 0)
+            await asyncio.sleep(0.005)
 
 
 def _parse_answer(raw: bytes) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from agent.images.tar_reader import TarEntry
 from agent.images.tar_writer import END_OF_ARCHIVE, header
 from tests.fakes.images import add_image, tar_of
 from tests.fakes.store import MemoryStore
-from wire.errors import Exhausted, Invalid, NotFound
+from wire.errors import Internal, Invalid, NotFound
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="overlayfs needs root")]
 
@@ -243,9 +243,9 @@ async def test_a_full_disk_is_said_and_given_back(tmp_path: Path) -> None:
     images = LocalImages(tmp_path / "small" / "images", MemoryStore())
     try:
         await images.start()
-        with pytest.raises(Exhausted, match="no space left"):
+        with pytest.raises(Internal, match="no space left"):
             await add_image(images, files={"big": os.urandom(10 << 20)})
-        with pytest.raises(Exhausted, match="no space left"):  # the blob fits, the unpacked layer does not
+        with pytest.raises(Internal, match="no space left"):  # the blob fits, the unpacked layer does not
             await add_image(images, files={"big": os.urandom(5 << 20)})
         await images.close()
         assert os.listdir(tmp_path / "small/images/layers") == []
