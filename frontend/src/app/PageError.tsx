@@ -5,30 +5,35 @@ import { common } from '@/messages';
 import { Empty } from '@/ui/Empty';
 import { QueryProblem } from '@/ui/Problem';
 import classes from './Page.module.css';
-
-const isOldChunk = (error: unknown): boolean => error instanceof Error && /dynamically imported module|module script failed|preload CSS/i.test(error.message);
+import { PartMissing } from './partMissing';
 
 export function PageError({ error, reset }: ErrorComponentProps) {
   const router = useRouter();
-  if (isOldChunk(error)) {
-    return (
-      <Empty
-        art="taut"
-        title={common.newVersionTitle}
-        actions={
-          <Button variant="filled" onClick={() => window.location.reload()}>
-            {common.reload}
-          </Button>
-        }
-      >
-        <p>{common.newVersionText}</p>
-      </Empty>
-    );
-  }
   const retry = () => {
     reset();
     void router.invalidate();
   };
+  if (error instanceof PartMissing) {
+    return (
+      <main className={classes.pad}>
+        <Empty
+          art="slack"
+          asPage
+          title={common.partMissingTitle}
+          actions={
+            <>
+              <Button variant="filled" onClick={retry}>
+                {common.retry}
+              </Button>
+              <Button onClick={() => window.location.reload()}>{common.reload}</Button>
+            </>
+          }
+        >
+          <p>{common.partMissingText}</p>
+        </Empty>
+      </main>
+    );
+  }
   return (
     <main className={classes.pad}>
       <QueryProblem error={error} onRetry={retry} />

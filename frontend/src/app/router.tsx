@@ -6,6 +6,7 @@ import { sessionQuery } from '@/lib/api/queries';
 import { LoginPage } from '@/features/session/LoginPage';
 import { SetupPage } from '@/features/session/SetupPage';
 import { PageError } from './PageError';
+import { PartMissing } from './partMissing';
 import { NotFound } from './NotFound';
 import { Shell } from './Shell';
 
@@ -57,7 +58,7 @@ async function withRetry<T>(load: () => Promise<T>, tries = 0): Promise<T> {
     return await load();
   } catch (error) {
     const wait = RETRY_MS[tries];
-    if (wait === undefined) throw error;
+    if (wait === undefined) throw new PartMissing(error);
     await new Promise((resolve) => setTimeout(resolve, wait));
     return withRetry(load, tries + 1);
   }

@@ -2,7 +2,7 @@ import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router';
 import { useState, type SyntheticEvent } from 'react';
-import { ApiError, asProblem, get, post } from '@/lib/api/client';
+import { ApiError, get, post, sayRefused } from '@/lib/api/client';
 import { sessionQuery } from '@/lib/api/queries';
 import type { Session } from '@/lib/api/types';
 import { session as words, setup as setupWords } from '@/messages';
@@ -37,7 +37,6 @@ export function LoginPage() {
     event.preventDefault();
     signIn.mutate();
   };
-  const problem = signIn.error ? asProblem(signIn.error) : null;
   const mismatch = signIn.error instanceof ApiError && (signIn.error.status === 401 || signIn.error.status === 400);
   return (
     <Gate title={words.title} lead={ended ? words.expired : words.to(window.location.host)}>
@@ -51,10 +50,10 @@ export function LoginPage() {
       )}
       <form onSubmit={submit}>
         <TextInput label={words.username} name="username" autoComplete="username" autoCapitalize="off" spellCheck={false} required withAsterisk={false} value={username} onChange={(event) => setUsername(event.currentTarget.value)} data-autofocus />
-        <PasswordInput label={words.password} name="password" autoComplete="current-password" required withAsterisk={false} value={password} error={problem !== null} onChange={(event) => setPassword(event.currentTarget.value)} />
-        {problem && (
+        <PasswordInput label={words.password} name="password" autoComplete="current-password" required withAsterisk={false} value={password} error={signIn.error !== null} onChange={(event) => setPassword(event.currentTarget.value)} />
+        {signIn.error && (
           <p className={classes.failed} role="alert">
-            <Glyph name="bad" /> <span>{mismatch ? [words.mismatch, problem.why, problem.next].filter(Boolean).join(' ') : `${problem.what}. ${problem.next}`}</span>
+            <Glyph name="bad" /> <span>{mismatch ? words.mismatch : sayRefused(signIn.error)}</span>
           </p>
         )}
         <Button type="submit" variant="filled" size="md" fullWidth disabled={signIn.isPending}>
