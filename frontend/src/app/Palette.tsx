@@ -196,19 +196,17 @@ function useEntries(query: string, onKeys: () => void): Entry[] {
       { key: 'x-keys', group: groups.commands, text: shell.commands.keys, also: '', act: onKeys },
       { key: 'x-out', group: groups.commands, text: shell.commands.signOut, also: '', act: () => void signOut() },
     ];
-    const shown: Entry[] = [];
-    for (const group of Object.values(groups)) {
-      // Without a query only places and commands: a list of everything helps nobody.
-      if (query === '' && group !== groups.pages && group !== groups.commands) continue;
-      const scored = all
+    // Without a query only places and commands: a list of everything helps nobody.
+    const searched = Object.values(groups).filter((group) => query !== '' || group === groups.pages || group === groups.commands);
+    const found = searched.map((group) =>
+      all
         .filter((entry) => entry.group === group)
         .map((entry) => ({ entry, value: query === '' ? 0 : (score(entry.text, query) ?? score(`${entry.text} ${entry.also}`, query)) }))
         .filter((each): each is { entry: Entry; value: number } => each.value !== null)
-        .sort((a, b) => a.value - b.value);
-      // Letters-in-order hits are noise once there are real ones.
-      const strict = scored.filter((each) => each.value < 3);
-      shown.push(...(strict.length > 0 ? strict : query.length >= 3 ? scored : []).slice(0, query === '' ? 12 : PER_GROUP).map((each) => each.entry));
-    }
-    return shown;
+        .sort((a, b) => a.value - b.value),
+    );
+    // Letters-in-order hits are noise once there is a real one, in whatever group.
+    const worst = found.flat().some((each) => each.value < 3) || query.length < 3 ? 3 : Infinity;
+    return found.flatMap((scored) => scored.filter((each) => each.value < worst).slice(0, query === '' ? 12 : PER_GROUP).map((each) => each.entry));
   }, [query, containers, hosts, images, jobs, minute, navigate, onKeys, signOut, toggle]);
 }
