@@ -161,6 +161,7 @@ class Pulling:
             lease.add(image_id)
             layers: dict[str, LayerRow] = {}
             if content.catalog.has_image(image_id):
+                lease.add(*content.catalog.image(image_id).diff_ids)  # the image may be deleted while we read
                 data = await content.quick(content.blobs.read, image_id)
             else:
                 data = await client.get_small_blob(target, image_id, _CONFIG_BYTES)
