@@ -46,7 +46,7 @@ def test_a_log_survives_every_break(signed_in: Visit, instance: Instance, tmp_pa
     for program in ("asgi", "gateway", "agent"):
         before = last()
         instance.kill(program)
-        wait_until(lambda before=before: last() > before + 40, 90, f"lines again after {program} was killed")
+        wait_until(lambda before=before: last() > before + 40, 180, f"lines again after {program} was killed")
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download what is loaded").click()
