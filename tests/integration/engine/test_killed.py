@@ -12,11 +12,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.agents import IMAGE, Agent, run_agent
 from tests.instances import REPOSITORY, wait_until
+from tests.integration.build.busybox_root import busybox_tar
 from tests.registries import run_registry
 
 pytestmark = [
@@ -45,6 +47,7 @@ PULL = [
     "pull.after_manifest", "pull.mid_blob", "images.before_blob_rename", "pull.after_blob_fsync", "images.mid_extract",
     "images.before_layer_rename", "pull.after_extract", "pull.before_tag", "images.before_image_row",
 ]  # fmt: skip
+IMPORT = ["images.before_blob_rename", "images.before_image_row"]
 BUILD = [
     "build.mid_context", *_ROOT, "images.before_blob_rename", "images.before_image_row", "build.after_step_commit",
     "create.after_row", "start.after_runtime_start", "exit.before_lock", "build.mid_step", "build.before_tag",
@@ -155,11 +158,22 @@ def test_rm(agent: Agent, point: str) -> None:
 
 @pytest.mark.usefixtures("before")
 @pytest.mark.parametrize("point", PULL)
-def test_pull(agent: Agent, remote: str, point: str) -> None:
+def test_pull(agent: Agent, remote: str, point: str, tmp_path: Path) -> None:
     agent.kill_at(point, "pull", remote)
     assert agent.ok("images", "-q", remote) == ""
     agent.ok("pull", remote)
     assert agent.ok("run", "--rm", remote, "stat", "-c", "%s", "/one", "/two").split() == ["3000000", "2"]
+    agent.ok("save", "-o", str(tmp_path / "app.tar"), remote)  # which checks every byte
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("point", IMPORT)
+def test_import(agent: Agent, point: str) -> None:
+    data = busybox_tar() + b"\0" * 512  # another layer than BusyBox's, of the same files
+    agent.kill_at(point, "import", "-", "app", data=data)
+    assert agent.ok("images", "-q", "app") == ""
+    agent.ok("import", "-", "app", data=data)
+    agent.ok("run", "--rm", "app", "true")
 
 
 @pytest.mark.usefixtures("before")
@@ -212,5 +226,5 @@ def test_every_failpoint_is_exercised() -> None:
         for path in (REPOSITORY / "agent").rglob("*.py")
         for name in re.findall(r'failpoints\.hit\("([^"]+)"\)', path.read_text())
     }
-    exercised = {*CREATE, *START, *EXIT, *STOP, *REMOVE, *PULL, *BUILD, *COMMIT, *DELETE, *NETWORK}
+    exercised = {*CREATE, *START, *EXIT, *STOP, *REMOVE, *PULL, *IMPORT, *BUILD, *COMMIT, *DELETE, *NETWORK}
     assert named == exercised
