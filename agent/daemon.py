@@ -224,13 +224,21 @@ class _KeyValueFormatter(logging.Formatter):
 def configure_logging(level: str) -> None:
     """Log to standard error, one line each. Safe to repeat."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_KeyValueFormatter(journal="JOURNAL_STREAM" in os.environ))
+    handler.setFormatter(_KeyValueFormatter(journal=_logs_to_journal()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # The API answers for every failure itself; what uvicorn adds are streams that were cut on purpose.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+
+
+def _logs_to_journal() -> bool:
+    """systemd names the journal's stream by device and inode: whoever redirects our output inherits the variable."""
+    with contextlib.suppress(OSError):
+        stream = os.fstat(sys.stderr.fileno())
+        return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+    return False
 
 
 def _notify(state: str) -> None:
