@@ -18,11 +18,13 @@ import socket
 import subprocess
 import sys
 import time
+import xmlrpc.client
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import orphans
+import service
 import starter
 from follow import follow
 from programs import PLANE_PROGRAMS, REPOSITORY, Instance, write_configuration
@@ -68,10 +70,24 @@ def manage(instance: Instance, *arguments: str) -> str:
 
 
 def start_supervisor(
-    instance: Instance, *, with_agent: bool, with_plane: bool = True, more: Mapping[str, list[str]] | None = None
+    instance: Instance,
+    *,
+    with_agent: bool,
+    with_plane: bool = True,
+    more: Mapping[str, list[str]] | None = None,
+    kept: bool = False,
 ) -> None:
-    """Start the process manager unless it runs, and make it follow the present configuration."""
-    configuration = write_configuration(instance, with_agent=with_agent, with_plane=with_plane, more=more)
+    """Start the process manager unless it runs, and make it follow the present configuration.
+
+    `kept`: it is to come back after a reboot, where the host's first process can see to that.
+    """
+    at_once = service.is_for(instance) and instance.is_joined  # nobody starts it by name after a reboot
+    configuration = write_configuration(
+        instance, with_agent=with_agent, with_plane=with_plane, more=more, agent_at_once=at_once
+    )
+    as_service = kept and service.is_for(instance)
+    if as_service:
+        service.install(instance, configuration)
     if instance.supervisor() is None:
         orphans.stop(instance.data)
         if with_plane and port_is_taken(instance.listen, instance.port):
@@ -82,10 +98,13 @@ def start_supervisor(
             )
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # tunnels and streams are descriptors
-        subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
-            env={**os.environ, **instance.environment}, check=True, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        if as_service:
+            service.start()
+        else:
+            subprocess.run(
+                [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
+                env={**os.environ, **instance.environment}, check=True, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
         wait_until(lambda: instance.supervisor() is not None, 20, "The process manager does not answer", instance)
         return
     supervisor = instance.supervisor()
@@ -150,18 +169,13 @@ def restart_all(instance: Instance) -> None:
         supervisor.startProcess(name, False)
 
 
-def is_joined(instance: Instance) -> bool:
-    """Whether the local agent already has its credential."""
-    return (instance.agent_data / "credential.json").exists()
-
-
 def join_elsewhere(arguments: argparse.Namespace) -> int:
     """Join this host to a control plane on another machine and keep only the agent here. Safe to repeat."""
     instance = Instance(Path(arguments.data).resolve(), 0, "", tuple(arguments.agent_flag or ()))
     for directory in (instance.run, instance.log):
         directory.mkdir(parents=True, exist_ok=True)
     instance.run.chmod(0o700)
-    if not is_joined(instance):
+    if not instance.is_joined:
         name = ["--name", arguments.name] if arguments.name else []
         command = [sys.executable, "-m", "agent", "join", arguments.url, "--token", arguments.token, *name]
         done = step(
@@ -173,7 +187,7 @@ def join_elsewhere(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
         if done.returncode != 0:
             raise StepFailed("This host could not join", (done.stderr or done.stdout).strip()[-2000:], "see why above")
-    step("Start the process manager", lambda: start_supervisor(instance, with_agent=True, with_plane=False))
+    step("Start the process manager", lambda: start_supervisor(instance, with_agent=True, with_plane=False, kept=True))
     step("Start the agent", lambda: start_agent(instance, with_plane=False))
     show(findings(instance))
     print(f"\nThis host has joined. Its own engine: unix://{instance.agent_socket}; logs: {instance.log}")
@@ -182,7 +196,7 @@ def join_elsewhere(arguments: argparse.Namespace) -> int:
 
 def join(instance: Instance) -> None:
     """Enrol the local agent with a fresh single-use token; safe to repeat."""
-    if is_joined(instance):
+    if instance.is_joined:
         return
     name = socket.gethostname().split(".")[0] or "local"
     token = manage(instance, "create_enrolment", "--name", name).splitlines()[-1]
@@ -199,9 +213,12 @@ def join(instance: Instance) -> None:
 
 def start_agent(instance: Instance, *, with_plane: bool = True) -> None:
     """Start the local agent and wait until its socket and, beside a plane, its tunnel are there."""
+    if service.is_for(instance):
+        start_supervisor(instance, with_agent=True, with_plane=with_plane)  # it has joined: see `at_once` there
     supervisor = instance.supervisor()
     if supervisor.getProcessInfo("agent")["statename"] not in ("RUNNING", "STARTING"):
-        supervisor.startProcess("agent", False)
+        with contextlib.suppress(xmlrpc.client.Fault):  # it may just have been started
+            supervisor.startProcess("agent", False)
     wait_until(lambda: answers(instance.agent_socket), 60, "The local agent does not answer", instance)
     if not with_plane:
         return
@@ -251,7 +268,10 @@ def up(arguments: argparse.Namespace) -> int:
                 instance, "create_admin", "--name", arguments.admin, "--password-file", arguments.admin_password_file
             ),
         )
-    step("Start the process manager", lambda: start_supervisor(instance, with_agent=not arguments.no_agent))
+    step(
+        "Start the process manager",
+        lambda: start_supervisor(instance, with_agent=not arguments.no_agent, kept=arguments.detach),
+    )
     if changed:
         step("Start the new version of what runs", lambda: restart_all(instance))
     step("Wait until the control plane is healthy", lambda: manage(instance, "health", "--wait", "90"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -43,3 +44,7 @@ def stop(data: Path, limit_s: float = 20) -> bool:
         while find(data) and time.monotonic() < deadline:
             time.sleep(0.1)
     return True
+
+
+if __name__ == "__main__":
+    stop(Path(sys.argv[1]))

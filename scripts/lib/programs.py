@@ -47,6 +47,11 @@ class Instance:
         return self.data / "agent"
 
     @property
+    def is_joined(self) -> bool:
+        """Whether the local agent already has its credential."""
+        return (self.agent_data / "credential.json").exists()
+
+    @property
     def supervisor_socket(self) -> Path:
         return self.run / "supervisor.sock"
 
@@ -93,9 +98,15 @@ def dev_programs(instance: Instance) -> dict[str, list[str]]:
 
 
 def write_configuration(
-    instance: Instance, *, with_agent: bool, with_plane: bool = True, more: Mapping[str, list[str]] | None = None
+    instance: Instance,
+    *,
+    with_agent: bool,
+    with_plane: bool = True,
+    more: Mapping[str, list[str]] | None = None,
+    agent_at_once: bool = False,
 ) -> Path:
-    """Write supervisord's configuration; safe to repeat. `more` are further programs, started by name later."""
+    """Write supervisord's configuration; safe to repeat. `more` are further programs, started by name later, as the
+    agent is unless `agent_at_once`."""
     python = sys.executable
     celery = [python, "-m", "celery", "-A", "controlplane.celery"]
     programs: dict[str, list[str]] = {
@@ -118,7 +129,7 @@ def write_configuration(
     }  # fmt: skip
     dropped = (() if with_agent else ("agent",)) + (() if with_plane else PLANE_PROGRAMS)
     programs = {name: command for name, command in programs.items() if name not in dropped}
-    started_later = {"agent", *(more or {})}
+    started_later = {*(() if agent_at_once else ("agent",)), *(more or {})}
     programs |= more or {}
     environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
     lines = [
