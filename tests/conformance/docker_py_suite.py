@@ -127,15 +127,17 @@ def run(host: str, tree: Path, ids: list[str], outcomes: Path) -> dict[str, str]
     """Run the tests; returns node id -> `passed`, `failed` or `not run`."""
     outcomes.unlink(missing_ok=True)
     (tree / "ids.txt").write_text("\n".join(ids) + "\n")
-    home = tree / "home"
+    home, temporary = tree / "home", outcomes.parent / "tmp"  # the tests leave some of their directories
     home.mkdir(exist_ok=True)
+    temporary.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio",
          "-p", "outcomes", "-q", "--tb=short", "-c", os.devnull, "--rootdir", str(tree), "--timeout=90",
          "--timeout-method=signal", "@ids.txt"],
         cwd=tree, capture_output=True, text=True, check=False, timeout=1500,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_HOST": host, "OUTCOMES": str(outcomes),
-             "DOCKER_TEST_API_VERSION": API_VERSION, "PYTHONPATH": str(tree), "LC_ALL": "C.UTF-8"},
+             "DOCKER_TEST_API_VERSION": API_VERSION, "PYTHONPATH": str(tree), "LC_ALL": "C.UTF-8",
+             "TMPDIR": str(temporary)},
     )  # fmt: skip
     (outcomes.parent / "pytest.log").write_text(done.stdout + done.stderr)
     result = dict.fromkeys(ids, "not run")
