@@ -41,7 +41,7 @@ async def _spool(body: AsyncIterator[bytes], directory: Path) -> BuildContext:
     try:
         return await asyncio.to_thread(spool_context, source, directory)
     finally:
-        await source.close()
+        await source.aclose()
 
 
 class _Batches:
@@ -78,8 +78,9 @@ class _Batches:
             raise StopIteration
         return batch
 
-    async def close(self) -> None:
-        """End the reading of a stream that is not wanted any more."""
+    async def aclose(self) -> None:
+        """End the reading of a stream that is not wanted any more. Not `close`: a thread that is done with its iterator
+        calls that, and could not await it."""
         if self._next is not None:
             self._next.cancel()
             await asyncio.wait((self._next,))
