@@ -115,7 +115,9 @@ def _user_mount(point: MountPoint, sources: Mapping[str, str], runtime: RuntimeI
             source = _subpath(source, point.subpath)
     options = ["bind" if point.non_recursive else "rbind", point.propagation or "rprivate"]
     if not point.rw:
-        options.append(read_only_option(point, runtime))
+        wanted = read_only_option(point, runtime)
+        # Below a file nothing can be mounted, and crun 1.8 opens the target of `rro` as a directory.
+        options.append("ro" if os.path.exists(source) and not os.path.isdir(source) else wanted)
     return MountSpec(destination=point.target, type="bind", source=source, options=tuple(options))
 
 
