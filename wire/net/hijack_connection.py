@@ -13,7 +13,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from wire.net.asgi import App, Message, Scope
-from wire.net.peers import is_hung_up
+from wire.net.peers import has_unread, is_hung_up
 from wire.net.request_reader import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestReader
 
 __all__ = ["HEAD_S", "HijackConnection"]
@@ -24,6 +24,7 @@ HEAD_S: Final = 30.0
 """How long a request may take to arrive from its first byte: a client that drips it must not hold a connection."""
 _INBOX_BYTES: Final = 256 * 1024
 _LINGER_S: Final = 2.0
+_HEAD_TAKEN_S: Final = 1.0
 
 
 class HijackConnection(asyncio.Protocol):
@@ -56,7 +57,7 @@ class HijackConnection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._reading_paused = self._got_eof = self._lost = False
-        self._started = self._accepted = self._answered = self._closing = False
+        self._started = self._accepted = self._answered = self._closing = self._head_taken = False
         self._timer: asyncio.TimerHandle | None = None  # for the request's arrival, later for the lingering close
 
     @property
@@ -205,6 +206,8 @@ class HijackConnection(asyncio.Protocol):
     async def _send(self, message: Message) -> None:
         kind = message["type"]
         if kind == "websocket.send":
+            if not self._head_taken:
+                await self._until_head_taken()
             self._write(message.get("bytes") or (message.get("text") or "").encode())
         elif kind == "websocket.accept":
             self._accept(message)
@@ -246,6 +249,18 @@ class HijackConnection(asyncio.Protocol):
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", self._request.upgrade.encode())]
             self._write(b"HTTP/1.1 101 UPGRADED\r\n" + _fields(headers) + b"\r\n")
         self._accepted = True
+
+    async def _until_head_taken(self) -> None:
+        """Hold the first bytes back until the client has read the answer's head, for a while.
+
+        docker-py reads the head through a buffer and what follows without it: bytes that it gets in the same read are
+        lost to it. The process is only started after the head was sent, but a busy host may bring both at once. The kernel
+        has no event for it, so it is asked.
+        """
+        deadline = self._loop.time() + _HEAD_TAKEN_S
+        while not self._lost and has_unread(self._transport) and self._loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        self._head_taken = True
 
     def _write(self, data: bytes) -> None:
         if data and not (self._lost or self._closing):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import select
 import socket
 import ssl
 import struct
+import termios
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Peer", "is_hung_up", "peer_of"]
+__all__ = ["Peer", "has_unread", "is_hung_up", "peer_of"]
 
 _UCRED = struct.Struct("3i")
 
@@ -55,3 +57,20 @@ def is_hung_up(transport: asyncio.BaseTransport) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), 0)
     return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+
+
+def has_unread(transport: asyncio.Transport) -> bool:
+    """Return whether a unix socket's peer has yet to read some of what was written; False where that cannot be told.
+
+    On a unix socket SIOCOUTQ (which is TIOCOUTQ) counts until the reader has taken it, on TCP only until it has come.
+    """
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        return False
+    if transport.get_write_buffer_size():
+        return True
+    try:
+        (size_bytes,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except (OSError, ValueError):  # closed meanwhile
+        return False
+    return bool(size_bytes)

@@ -136,6 +136,24 @@ async def test_upgrade_echo_half_close_and_input_that_came_early(app: App, tmp_p
     assert (peer.kind, peer.uid, peer.pid) == ("unix", os.getuid(), os.getpid())
 
 
+async def test_the_first_bytes_wait_until_the_head_was_read(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that reads the head through a buffer loses what comes with it."""
+    monkeypatch.setattr("wire.net.hijack_connection._HEAD_TAKEN_S", 60.0)
+    listener = unix_listener(tmp_path / "s")
+    loop = asyncio.get_running_loop()
+    async with serve(app, [listener], grace_s=0.5):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, str(tmp_path / "s"))
+            await loop.sock_sendall(client, ATTACH + UPGRADE + b"\r\nhello")
+            await app.called.wait()
+            await asyncio.sleep(0.05)  # by now the echo would be there
+            assert await loop.sock_recv(client, 65536) == OK_101
+            assert await loop.sock_recv(client, 65536) == b"hello"
+
+
 async def test_without_upgrade_header_the_answer_is_200_and_raw(app: App, tmp_path: Path) -> None:
     async with connected(app, unix_listener(tmp_path / "s")) as (reader, writer):
         writer.write(b"POST /exec/e/start HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n{}typed")
