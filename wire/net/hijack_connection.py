@@ -254,8 +254,8 @@ class HijackConnection(asyncio.Protocol):
         """Hold the first bytes back until the client has read the answer's head, for a while.
 
         docker-py reads the head through a buffer and what follows without it: bytes that it gets in the same read are
-        lost to it. The process is only started after the head was sent, but a busy host may bring both at once. The kernel
-        has no event for it, so it is asked.
+        lost to it. The process is only started after the head was sent, but a busy host may bring both at once.
+        The kernel has no event for it, so it is asked.
         """
         deadline = self._loop.time() + _HEAD_TAKEN_S
         while not self._lost and has_unread(self._transport) and self._loop.time() < deadline:  # noqa: ASYNC110
