@@ -142,6 +142,11 @@ class Agent:
             found |= {f"file: {path}" for path in self.root.glob(pattern)}
         return frozenset(found)
 
+    def settled_traces(self) -> frozenset[str]:
+        """The traces to compare with later: none of files that are on their way out, which go in the background."""
+        wait_until(lambda: not any("/trash/" in trace for trace in self.traces()), 60, "the trash is empty")
+        return self.traces()
+
     def _rules(self) -> list[str]:
         table = ["nft", "-s", "list", "table", "inet", f"mooring_{self.instance}"]
         return [line.strip() for line in subprocess.run(table, capture_output=True, text=True).stdout.splitlines()]

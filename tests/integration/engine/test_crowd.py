@@ -89,7 +89,7 @@ def _crowd(agent: Agent, acts: list[Callable[[Client], object]]) -> None:
 @pytest.fixture(autouse=True)
 def nothing_left(agent: Agent, remote: str) -> Iterator[None]:
     agent.ok("builder", "prune", "-f")
-    before = agent.traces()
+    before = agent.settled_traces()
     yield
     agent.docker("rm", "-fv", *agent.ok("ps", "-aq").split(), "none")
     names = agent.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split()

@@ -50,7 +50,7 @@ def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def untouched(agent: Agent, canary: Path) -> Iterator[None]:
-    before, traces = _facts(canary), agent.traces()
+    before, traces = _facts(canary), agent.settled_traces()
     yield
     ids = agent.ok("ps", "-aq").split()
     if ids:

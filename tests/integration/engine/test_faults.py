@@ -43,7 +43,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
 
 @pytest.fixture(autouse=True)
 def nothing_left(agent: Agent) -> Iterator[None]:
-    before = agent.traces()
+    before = agent.settled_traces()
     yield
     ids = agent.ok("ps", "-aq").split()
     if ids:
@@ -86,7 +86,7 @@ def test_full_disk_refuses_what_needs_space_and_leaves_nothing_of_it(
     agent.ok("commit", "big", "app")
     agent.ok("save", "-o", str(tmp_path / "app.tar"), "app")
     agent.ok("rmi", "app")
-    before = agent.traces()
+    before = agent.settled_traces()
     dockerfile = f"FROM {IMAGE}\nRUN head -c 12000000 /dev/urandom >/big\n".encode()
     (tmp_path / "context").mkdir()
     (tmp_path / "context/Dockerfile").write_bytes(dockerfile)

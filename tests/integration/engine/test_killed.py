@@ -84,7 +84,7 @@ def remote(agent: Agent) -> Iterator[str]:
 def before(agent: Agent, remote: str) -> Iterator[None]:
     """What there was before is what there is afterwards; the bystander is untouched and nothing of its log is lost."""
     facts = "{{.Id}} {{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}} {{.NetworkSettings.IPAddress}}"
-    bystander, traces = agent.ok("inspect", "-f", facts, "bystander"), agent.traces()
+    bystander, traces = agent.ok("inspect", "-f", facts, "bystander"), agent.settled_traces()
     yield
     agent.disarm()
     if not agent.running:
