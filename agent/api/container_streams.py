@@ -7,6 +7,7 @@ import asyncio
 from agent.api.backends import Backends
 from agent.api.duplex import MULTIPLEXED, RAW, relay
 from agent.api.request import JSON, Request
+from agent.ports.runtime import StdioSession
 from wire import errors
 from wire.engine.shape import encode
 from wire.httpstatus import status_of
@@ -27,23 +28,25 @@ def duplex_type(request: Request, tty: bool) -> bytes:
 async def attach(backends: Backends, request: Request) -> None:
     """Docker tells an error of this one call as text: its handler has taken the connection over by then."""
     duplex = request.duplex()
-    stdin = request.flag("stdin")
     try:
-        session = await backends.engine.attach(
-            request.name,
-            stdin=stdin,
-            stdout=request.flag("stdout"),
-            stderr=request.flag("stderr"),
-            stream=request.flag("stream"),
-            logs=request.flag("logs"),
-            detach_keys=request.text("detachKeys"),
-        )
+        session = await _attach(backends, request)
     except errors.MooringError as error:
-        # Docker has taken the connection over by then and writes the reason as plain text.
         await request.answer(status_of(error), f"{error.message}\r\n".encode(), [(b"content-type", RAW)])
         return
     await duplex.accept([(b"Content-Type", duplex_type(request, session.tty))])
-    await relay(duplex, session, stdin=stdin, framed=not session.tty)
+    await relay(duplex, session, stdin=request.flag("stdin"), framed=not session.tty)
+
+
+async def _attach(backends: Backends, request: Request) -> StdioSession:
+    return await backends.engine.attach(
+        request.name,
+        stdin=request.flag("stdin"),
+        stdout=request.flag("stdout"),
+        stderr=request.flag("stderr"),
+        stream=request.flag("stream"),
+        logs=request.flag("logs"),
+        detach_keys=request.text("detachKeys"),
+    )
 
 
 async def attach_websocket(backends: Backends, request: Request) -> None:
@@ -51,18 +54,9 @@ async def attach_websocket(backends: Backends, request: Request) -> None:
     if not request.is_websocket:
         raise errors.Invalid("websocket: the request is not a WebSocket handshake")
     duplex = request.duplex()
-    stdin = request.flag("stdin")
-    session = await backends.engine.attach(
-        request.name,
-        stdin=stdin,
-        stdout=request.flag("stdout"),
-        stderr=request.flag("stderr"),
-        stream=request.flag("stream"),
-        logs=request.flag("logs"),
-        detach_keys=request.text("detachKeys"),
-    )
+    session = await _attach(backends, request)
     await duplex.accept()
-    await relay(duplex, session, stdin=stdin, framed=False)
+    await relay(duplex, session, stdin=request.flag("stdin"), framed=False)
 
 
 async def logs(backends: Backends, request: Request) -> None:
