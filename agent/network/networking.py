@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -197,8 +198,8 @@ class LinuxNetworking:
         try:
             if not host:
                 wanted = {key: value for key, value in (sysctls or {}).items() if key.startswith("net.")}
-                sandbox.counters_fd = await self._worker.run(
-                    self._kernel.open_sandbox, sandbox.netns, {**_DEFAULT_SYSCTLS, **wanted}
+                sandbox.counters_fd = await self._worker.acquire(
+                    os.close, self._kernel.open_sandbox, sandbox.netns, {**_DEFAULT_SYSCTLS, **wanted}
                 )
         except BaseException as error:
             await self.close_sandbox(container_id)

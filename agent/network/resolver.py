@@ -71,6 +71,11 @@ def _open(sandbox: Sandbox) -> tuple[socket.socket, socket.socket]:
     return datagrams, streams
 
 
+def _close_both(sockets: tuple[socket.socket, socket.socket]) -> None:
+    for held in sockets:
+        held.close()
+
+
 class Resolvers:
     """All name servers of one agent. Used on the event loop; makes its sockets on two threads."""
 
@@ -85,7 +90,7 @@ class Resolvers:
         """Serve a sandbox from now on; notes the port in it. Safe to repeat."""
         if sandbox.container_id in self._servers:
             return
-        datagrams, streams = await self._worker.run(_open, sandbox)
+        datagrams, streams = await self._worker.acquire(_close_both, _open, sandbox)
         sandbox.resolver_port = datagrams.getsockname()[1]
         server = _NameServer(self, sandbox, datagrams, streams)
         self._servers[sandbox.container_id] = server
@@ -162,7 +167,7 @@ class Resolvers:
             with namespaces.inside_netns(sandbox.netns):
                 return socket.socket(family, flags)
 
-        return await self._sockets.run(inside)
+        return await self._sockets.acquire(socket.socket.close, inside)
 
 
 class _NameServer:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from agent.network.netlink import NetlinkSocket
@@ -32,6 +32,24 @@ class Worker:
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` on the thread and return what it returned."""
         return await asyncio.wrap_future(self._pool.submit(functools.partial(function, *args, **kwargs)))
+
+    async def acquire(
+        self, discard: Callable[[T], object], function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `run`, for what somebody has to close: what is made for a caller cancelled meanwhile goes to `discard`,
+        on whichever thread."""
+        pending = self._pool.submit(functools.partial(function, *args, **kwargs))
+        try:
+            return await asyncio.wrap_future(pending)
+        except asyncio.CancelledError:
+            # also when it was made just before, and the caller cancelled before it could take it
+
+            def drop(done: Future[T]) -> None:
+                if not done.cancelled() and done.exception() is None:
+                    discard(done.result())
+
+            pending.add_done_callback(drop)
+            raise
 
     def route(self) -> NetlinkSocket:
         """The thread's own rtnetlink socket in the host's namespace. Call it on the thread."""
