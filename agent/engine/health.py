@@ -69,10 +69,15 @@ def begin(ctx: Context, container: Container) -> None:
 
 
 def resume(ctx: Context, container: Container) -> None:
-    """Go on checking, with the state as it is: after unpause or an agent restart."""
+    """Go on checking, with the state as it is: after unpause or an agent restart.
+
+    Only a change of status is written down: of one that an agent did not live to see, nothing is known, and checking
+    begins anew."""
     config = container.record.config
     command = probe_command(config.healthcheck, config.shell if isinstance(config.shell, list) else None)
-    if command is not None and container.record.state.health is not None and container.health_task is None:
+    if container.record.state.health is None:
+        begin(ctx, container)
+    elif command is not None and container.health_task is None:
         _run(ctx, container, command)
 
 

@@ -58,6 +58,17 @@ async def test_a_running_container_is_taken_up_with_its_process(tmp_path: Path) 
     await FakeRuntime.close(runtime)
 
 
+async def test_a_check_that_told_nothing_yet_goes_on(tmp_path: Path) -> None:
+    store, runtime = MemoryStore(), _Surviving()
+    check = {"Test": ["CMD", "true"], "Interval": 3_600_000_000_000}
+    async with open_rig(tmp_path, store=store, runtime=runtime) as rig:
+        await rig.engine.start(await _create(rig, "web", "sleep", "1000", Healthcheck=check))
+    async with open_rig(tmp_path, store=store, runtime=runtime) as rig:
+        assert (await rig.engine.inspect("web"))["State"]["Health"]["Status"] == "starting"
+        await rig.engine.stop("web", timeout_s=0)
+    await FakeRuntime.close(runtime)
+
+
 @pytest.mark.parametrize(
     ("status", "before", "expected"),
     [("starting", False, "created"), ("starting", True, "exited"), ("running", True, "exited")],
