@@ -83,12 +83,20 @@ def apply_news(host_id: uuid.UUID, lines: Sequence[dict[str, Any]]) -> None:
             )
             last = int(fresh[-1]["seq"])
             if last // TRIM_EVERY != mirror.sequence // TRIM_EVERY:
-                EngineEvent.objects.filter(host_id=host_id, sequence__lte=last - KEEP_EVENTS).delete()
+                _trim_events(host_id)
             mirror.sequence = last
         mirror.as_of = now()
         mirror.save(update_fields=["sequence", "as_of"])
     for container_id in changed:
         _hint("container", host_id, container_id)
+
+
+def _trim_events(host_id: uuid.UUID) -> None:
+    """Keep the newest of one host, by count: the numbers jump whenever its agent starts."""
+    events = EngineEvent.objects.filter(host_id=host_id)
+    oldest_kept = events.order_by("-sequence").values_list("sequence", flat=True)[KEEP_EVENTS - 1 : KEEP_EVENTS].first()
+    if oldest_kept is not None:
+        events.filter(sequence__lt=oldest_kept).delete()
 
 
 def forget_removed_hosts() -> None:

@@ -18,6 +18,7 @@ from controlplane.web_api.serializers.containers import ContainerSerializer
 from controlplane.web_api.serializers.hosts import HostSerializer
 from controlplane.web_api.serializers.jobs import AuditSerializer, JobSerializer
 from controlplane.web_api.serializers.objects import ImageSerializer, NetworkSerializer, VolumeSerializer
+from controlplane.workloads import actions
 from controlplane.workloads.actions import apply_news, replace_all, replace_objects
 from controlplane.workloads.models import Container, EngineEvent, HostMirror
 from controlplane.workloads.parsing import container_columns, parse_time
@@ -61,6 +62,16 @@ def test_snapshot_then_news_equals_a_fresh_snapshot(host: Host) -> None:
     assert rows(host) == [("b2", "created"), ("c", "running")]
     assert HostMirror.objects.get(host=host).sequence == 10
     assert EngineEvent.objects.count() == 5
+
+
+def test_the_newest_events_are_kept_over_a_restart_of_the_agent(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "KEEP_EVENTS", 3)
+    a = item("a")
+    apply_news(host.pk, [line(seq, "start", a) for seq in (1, 2)])
+    apply_news(host.pk, [line(5_000_000, "stop", a)])  # another agent counts from its own start
+    assert EngineEvent.objects.count() == 3
+    apply_news(host.pk, [line(5_000_100, "start", a)])
+    assert sorted(EngineEvent.objects.values_list("sequence", flat=True)) == [2, 5_000_000, 5_000_100]
 
 
 def test_an_old_line_does_not_bring_a_container_back(host: Host) -> None:
