@@ -16,7 +16,7 @@ from agent.build.step_context import StepContext
 from agent.engine.names import random_name
 from agent.ports.storage import Store
 from wire.engine.containers import CreateRequest, HostConfig, LogConfig, Mount, Ulimit
-from wire.errors import Conflict, Internal, MooringError, NotFound
+from wire.errors import Conflict, Internal, Invalid, MooringError, NotFound
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -28,8 +28,13 @@ _NAMES_TRIED = 5
 
 
 def host_config(options: BuildOptions, *, network: str, mounts: Sequence[Mount]) -> HostConfig:
-    """What the build's options say of every RUN container. Its output is read here and not kept in a log."""
+    """What the build's options say of every RUN container. Its output is read here and not kept in a log.
+
+    Raises Invalid in BuildKit's words when a Dockerfile takes the host's network, which only who builds may give it.
+    """
     limits: BuildLimits = options.limits
+    if network == "host" and options.network_mode != "host":
+        raise Invalid("network.host is not allowed")
     mode = options.network_mode if network == "default" else network
     return HostConfig(
         network_mode=mode or "default",

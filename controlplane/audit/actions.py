@@ -60,12 +60,11 @@ def record_outcome_of_job(job_id: uuid.UUID, result: str, detail: str = "") -> N
 def authorise_and_record(
     actor: Actor, action: Action, target: Target, *, request_id: str = "", detail: str = "", host_name: str = ""
 ) -> AuditEntry:
-    """Ask the one door and write the answer down, also a refusal. Raises what `authorise` raises."""
+    """Ask the one door and write the answer down, also a refusal. Raises as `authorise` does, naming what was asked."""
     try:
         authorise(actor, action, target)
     except MooringError as error:
-        record(
-            actor, action, target, request_id=request_id, decision="denied", detail=error.message, host_name=host_name
-        )
-        raise
+        message = f"{error.message}: {detail}" if detail else error.message
+        record(actor, action, target, request_id=request_id, decision="denied", detail=message, host_name=host_name)
+        raise type(error)(message) from None
     return record(actor, action, target, request_id=request_id, detail=detail, host_name=host_name)

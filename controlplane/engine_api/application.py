@@ -93,10 +93,12 @@ class EngineApi:
         route = request.match.route
         if route.query_guard is not None and (reasons := route.query_guard(request.query)):
             await self._record(request, Action.CONTAINER_UNCONFINED, f"asks for {', '.join(reasons)}")
-        if route.target == "container" and route.action in _WAYS_IN and route.how is not How.CONTROL:
-            await check_way_into(
-                request.actor, request.environment.host_id, request.match.name, request_target(request),
-                request_id=request.request_id, host_name=request.environment.host_name,
+        if _is_way_in(route):
+            request.settle_name(
+                await check_way_into(
+                    request.actor, request.match.name, request_target(request), request_id=request.request_id,
+                    host_name=request.environment.host_name, what="exec" if route.target == "exec" else "containers",
+                )
             )  # fmt: skip
         if route.how in (How.READ, How.CONTROL):
             await pass_through(request)
@@ -142,3 +144,10 @@ class EngineApi:
             raise
         finally:
             await asyncio.shield(in_thread(record_outcome, entry_id, result, detail))
+
+
+def _is_way_in(route: Route) -> bool:
+    """Whether a request reaches into a container: not when it only sizes a terminal or asks how an exec ended."""
+    if route.target == "exec":
+        return route.how is How.HIJACK
+    return route.action in _WAYS_IN and route.how is not How.CONTROL

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from controlplane.accounts.access import Action, Target
-from controlplane.audit.actions import authorise_and_record
+from controlplane.accounts.access import Target
 from controlplane.engine_api.passing import pass_through, until_disconnect
 from controlplane.engine_api.request import Request
 from controlplane.jobs.actions import fail, submit, succeed
@@ -20,6 +19,7 @@ from controlplane.jobs.execution import leases, worker_name
 from controlplane.jobs.models import Job
 from controlplane.jobs.waiting import waiter
 from controlplane.kernel.database import in_thread
+from controlplane.orchestrator.confinement import check_body
 from controlplane.workloads.selectors import find_container_name
 from wire.engine.shape import decode, encode
 from wire.errors import Cancelled, Internal, MooringError
@@ -41,8 +41,8 @@ def request_target(request: Request, name: str = "") -> Target:
 
 
 async def checked_body(request: Request) -> tuple[bytes, str]:
-    """Read the body once, decode it once, check that very value against the guard rails, return what is sent on
-    and what it is about (an image), if it says.
+    """Read the body once, decode it once, check that very value against the guard rails of its kind, return what is
+    sent on and what it is about (an image), if it says.
 
     A route without a shape passes its body unread by us and has no guard rail on it. Raises Forbidden with what was
     asked beyond confinement.
@@ -52,15 +52,11 @@ async def checked_body(request: Request) -> tuple[bytes, str]:
         return await request.body(), ""
     request.check_json()
     value = decode(await request.body(), route.shape)
-    if route.guard is not None:
-        reasons = route.guard(msgspec.to_builtins(value))
-        if reasons:
-            detail = f"asks for {', '.join(reasons)}"
-            await in_thread(
-                authorise_and_record, request.actor, Action.CONTAINER_UNCONFINED, request_target(request),
-                request_id=request.request_id, host_name=request.environment.host_name, detail=detail,
-            )  # fmt: skip
-    return encode(value), str(getattr(value, "image", ""))
+    settled = await check_body(
+        request.actor, route.kind, msgspec.to_builtins(value), request_target(request),
+        request_id=request.request_id, host_name=request.environment.host_name,
+    )  # fmt: skip
+    return encode(settled), str(getattr(value, "image", ""))
 
 
 async def run_as_job(request: Request) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import re
 import urllib.parse
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -34,6 +36,7 @@ _NOT_FORWARDED = {
     b"host", b"authorization", b"cookie", b"connection", b"upgrade", b"keep-alive", b"te", b"trailer", b"expect",
     b"proxy-authorization", b"proxy-connection", b"forwarded", b"x-mooring-operation", b"x-mooring-source",
 }  # fmt: skip
+_NAMED = re.compile(r"^((?:/v[0-9.]+)?/(?:containers|exec)/)[^/?]+")
 _NOT_RETURNED = {"connection", "keep-alive", "transfer-encoding", "upgrade", "x-mooring-gateway"}
 
 
@@ -77,6 +80,12 @@ class Request:
     def has_body(self) -> bool:
         """Whether the request carries a body."""
         return self.header(b"content-length") not in (b"", b"0") or bool(self.header(b"transfer-encoding"))
+
+    def settle_name(self, name: str) -> None:
+        """Send the request on with `name` in place of the container (or exec) that its path names: the one checked."""
+        if name != self.match.name:
+            self.match = dataclasses.replace(self.match, name=name)
+            self.raw_path = _NAMED.sub(lambda found: found[1] + urllib.parse.quote(name, safe=""), self.raw_path, 1)
 
     def forwarded_headers(self, *, body_length: int | None = None) -> list[tuple[str, str]]:
         """Return the headers to send on: none that prove identity or belong to this hop."""

@@ -22,14 +22,10 @@ from typing import Any
 import msgspec
 
 from controlplane.accounts.access import Action
-from controlplane.workloads.guardrails import (
-    build_unconfined_reasons,
-    exec_unconfined_reasons,
-    unconfined_reasons,
-    volume_unconfined_reasons,
-)
+from controlplane.workloads.guardrails import build_unconfined_reasons
 from wire.engine.containers import CreateRequest, UpdateRequest
 from wire.engine.execs import ExecCreateRequest
+from wire.engine.networks import NetworkCreateRequest
 from wire.engine.volumes import VolumeCreateRequest
 
 __all__ = ["ROUTES", "How", "Route"]
@@ -48,13 +44,10 @@ class How(Enum):
     STREAMED = "streamed"
 
 
-Guard = Callable[[Mapping[str, Any]], list[str]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One route. `target` is the type of object its parameter names; `title` begins a job's title; `shape` is what the
-    body is decoded to, once; `guard` says why that value (`query_guard`: why the query) needs the right to leave
+    body is decoded to, once, for the guard that `kind` has; `query_guard` says why the query needs the right to leave
     confinement."""
 
     how: How
@@ -63,7 +56,6 @@ class Route:
     kind: str = ""
     title: str = ""
     shape: type[msgspec.Struct] | None = None
-    guard: Guard | None = None
     query_guard: Callable[[Mapping[str, Sequence[str]]], list[str]] | None = None
 
 
@@ -90,7 +82,7 @@ _CONTAINERS = {
     "GET /containers/json": _read(Action.CONTAINER_READ),
     "POST /containers/create": Route(
         how=How.JOB, action=Action.CONTAINER_CHANGE, target="container", kind="container.create", title="Create",
-        shape=CreateRequest, guard=unconfined_reasons,
+        shape=CreateRequest,
     ),
     "POST /containers/prune": _job(Action.CONTAINER_CHANGE, "container", "prune", "Remove stopped containers"),
     "GET /containers/{id}/json": _read(Action.CONTAINER_READ, "container"),
@@ -112,15 +104,15 @@ _CONTAINERS = {
     "POST /containers/{id}/rename": _container_job("rename"),
     "POST /containers/{id}/update": Route(
         how=How.JOB, action=Action.CONTAINER_CHANGE, target="container", kind="container.update", title="Update",
-        shape=UpdateRequest, guard=lambda body: unconfined_reasons({"HostConfig": body}),
+        shape=UpdateRequest,
     ),
     "DELETE /containers/{name...}": _container_job("remove"),
     "POST /containers/{id}/resize": _read(Action.CONTAINER_EXEC, "container", How.CONTROL),
     "POST /containers/{id}/attach": _read(Action.CONTAINER_EXEC, "container", How.HIJACK),
     "GET /containers/{id}/attach/ws": _read(Action.CONTAINER_EXEC, "container", How.HIJACK),
     "POST /containers/{id}/exec": Route(
-        how=How.DIRECT, action=Action.CONTAINER_EXEC, target="container", shape=ExecCreateRequest,
-        guard=exec_unconfined_reasons,
+        how=How.DIRECT, action=Action.CONTAINER_EXEC, target="container", kind="container.exec",
+        shape=ExecCreateRequest,
     ),
     "POST /exec/{id}/start": _read(Action.CONTAINER_EXEC, "exec", How.HIJACK),
     "POST /exec/{id}/resize": _read(Action.CONTAINER_EXEC, "exec", How.CONTROL),
@@ -158,21 +150,16 @@ _IMAGES = {
 
 _NETWORKS_AND_VOLUMES = {
     "GET /networks": _read(Action.NETWORK_READ),
-    "POST /networks/create": _job(Action.NETWORK_CHANGE, "network", "create", "Create network"),
+    "POST /networks/create": _job(
+        Action.NETWORK_CHANGE, "network", "create", "Create network", shape=NetworkCreateRequest
+    ),
     "POST /networks/prune": _job(Action.NETWORK_CHANGE, "network", "prune", "Remove unused networks"),
     "GET /networks/{id}": _read(Action.NETWORK_READ, "network"),
     "DELETE /networks/{id}": _job(Action.NETWORK_CHANGE, "network", "remove", "Remove network"),
     "POST /networks/{id}/connect": _job(Action.NETWORK_CHANGE, "network", "connect", "Connect to network"),
     "POST /networks/{id}/disconnect": _job(Action.NETWORK_CHANGE, "network", "disconnect", "Disconnect from network"),
     "GET /volumes": _read(Action.VOLUME_READ),
-    "POST /volumes/create": _job(
-        Action.VOLUME_CHANGE,
-        "volume",
-        "create",
-        "Create volume",
-        shape=VolumeCreateRequest,
-        guard=volume_unconfined_reasons,
-    ),
+    "POST /volumes/create": _job(Action.VOLUME_CHANGE, "volume", "create", "Create volume", shape=VolumeCreateRequest),
     "POST /volumes/prune": _job(Action.VOLUME_CHANGE, "volume", "prune", "Remove unused volumes"),
     "GET /volumes/{name}": _read(Action.VOLUME_READ, "volume"),
     "PUT /volumes/{name}": _job(Action.VOLUME_CHANGE, "volume", "update", "Update volume"),

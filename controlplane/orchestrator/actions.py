@@ -9,15 +9,16 @@ import orjson
 
 from controlplane.accounts.access import Action, Target, authorise
 from controlplane.accounts.actor import Actor
-from controlplane.audit.actions import authorise_and_record
 from controlplane.fleet.models import Host
-from controlplane.jobs.actions import submit
+from controlplane.gateway.calls import client
+from controlplane.jobs.actions import retry, submit
 from controlplane.jobs.models import Job
+from controlplane.orchestrator.confinement import check_body
 from controlplane.orchestrator.engine_requests import EngineRequest, container_action, create_body, pull_path
-from controlplane.workloads.guardrails import unconfined_reasons
+from controlplane.workloads.guardrails import guard_of
 from controlplane.workloads.models import Container
 
-__all__ = ["act_on_container", "host_target", "pull_image", "run_container", "submit_engine_request"]
+__all__ = ["act_on_container", "host_target", "pull_image", "retry_job", "run_container", "submit_engine_request"]
 
 
 def host_target(host: Host, type_: str = "host", id_: str = "", name: str = "") -> Target:
@@ -34,7 +35,8 @@ def submit_engine_request(
     authorise(actor, action, target)
     stored: dict[str, Any] = {"method": request.method, "path": request.path, "headers": list(request.headers)}
     if request.body is not None:
-        stored["body"] = orjson.dumps(request.body).decode()
+        body = _confined(actor, kind, request.body, target, host.name, request_id)
+        stored["body"] = orjson.dumps(body).decode()
     return submit(
         actor, action, target, kind=f"engine.{kind}", title=request.title, request=stored, host_name=host.name,
         request_id=request_id,
@@ -54,14 +56,9 @@ def act_on_container(
 
 def run_container(actor: Actor, host: Host, spec: Mapping[str, Any], *, request_id: str) -> Job:
     """Submit pull (as asked), create and start as one job. Raises Forbidden when guard rails are passed."""
-    body = create_body(spec)
     target = host_target(host, "container", "", str(spec.get("name") or spec["image"]))
     authorise(actor, Action.CONTAINER_CHANGE, target)
-    if reasons := unconfined_reasons(body):
-        authorise_and_record(
-            actor, Action.CONTAINER_UNCONFINED, target, request_id=request_id, host_name=host.name,
-            detail=f"asks for {', '.join(reasons)}",
-        )  # fmt: skip
+    body = _confined(actor, "container.run", create_body(spec), target, host.name, request_id)
     request = {
         "image": spec["image"],
         "name": spec.get("name") or "",
@@ -84,3 +81,26 @@ def pull_image(actor: Actor, host: Host, image: str, *, request_id: str) -> Job:
         actor, Action.IMAGE_CHANGE, target, kind="image.pull", title=f"Pull {image}",
         request={"image": image, "path": pull_path(image)}, host_name=host.name, request_id=request_id,
     )  # fmt: skip
+
+
+def retry_job(actor: Actor, job: Job, *, request_id: str) -> Job:
+    """Submit an ended, unsuccessful job again as `actor`'s own: what it asks for, `actor` must be allowed to ask for.
+
+    The caller has authorised the retry itself. Raises Conflict, NotFound, Forbidden.
+    """
+    host_name = job.host.name if job.host is not None else ""
+    body = job.request.get("body")
+    if body and guard_of(job.kind) is not None:
+        target = Target(job.target_type, job.target_id, job.target_name, job.organisation_id, job.host_id)
+        settled = _confined(actor, job.kind, orjson.loads(body), target, host_name, request_id)
+        job.request = {**job.request, "body": orjson.dumps(settled).decode()}
+    return retry(actor, job, request_id=request_id)
+
+
+def _confined(
+    actor: Actor, kind: str, body: Mapping[str, Any], target: Target, host_name: str, request_id: str
+) -> Mapping[str, Any]:
+    """`check_body` for threads; a body without a guard needs no host."""
+    if guard_of(kind) is None:
+        return body
+    return client().run(check_body(actor, kind, body, target, request_id=request_id, host_name=host_name))

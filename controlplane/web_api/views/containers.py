@@ -179,9 +179,7 @@ class TerminalListView(ApiView):
         row = get_container(host.pk, container_ref)
         target = host_target(host, "container", row.container_id, row.name)
         client().run(
-            check_way_into(
-                self.actor, host.pk, row.container_id, target, request_id=self.request_id, host_name=host.name
-            )
+            check_way_into(self.actor, row.container_id, target, request_id=self.request_id, host_name=host.name)
         )
         what = "attach" if data["attach"] else f"exec {data.get('shell') or 'shell'}"
         authorise_and_record(

@@ -10,12 +10,13 @@ from controlplane.accounts.access import Action, Target
 from controlplane.accounts.actor import Principal
 from controlplane.audit.actions import authorise_and_record
 from controlplane.audit.selectors import list_entries
-from controlplane.jobs.actions import cancel, retry
+from controlplane.jobs.actions import cancel
 from controlplane.jobs.choices import ENDED
 from controlplane.jobs.models import Job
 from controlplane.jobs.selectors import get_job, list_jobs, list_lines
 from controlplane.kernel.clock import rfc3339
 from controlplane.kernel.pagination import page_of
+from controlplane.orchestrator.actions import retry_job
 from controlplane.web_api.health import health_report
 from controlplane.web_api.serializers.jobs import (
     AuditSerializer,
@@ -132,7 +133,7 @@ class JobRetryView(_JobChangeView):
     @extend_schema(operation_id="jobs_retry", request=None, responses={202: JobSerializer})
     def post(self, request: Request, ref: str) -> Response:
         """Submit a failed or cancelled job again as a new one."""
-        again = retry(self.actor, self.recorded_job(ref, "retry"), request_id=self.request_id)
+        again = retry_job(self.actor, self.recorded_job(ref, "retry"), request_id=self.request_id)
         return Response(job_dict(again, HostRefs()), status=202)
 
 

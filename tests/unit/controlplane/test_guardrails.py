@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from controlplane.fleet.models import Host
 from controlplane.workloads.guardrails import (
     build_unconfined_reasons,
     exec_unconfined_reasons,
+    network_unconfined_reasons,
     unconfined_reasons,
     volume_unconfined_reasons,
 )
@@ -68,23 +71,43 @@ def test_other_doors() -> None:
     assert not exec_unconfined_reasons({"Cmd": ["sh"]})
     assert volume_unconfined_reasons({"DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}})
     assert not volume_unconfined_reasons({"DriverOpts": {"type": "tmpfs", "device": "tmpfs"}})
+    assert not volume_unconfined_reasons({"driveropts": {"type": "tmpfs", "device": "x", "o": "size=1m,noexec,uid=1"}})
+    for words in ("bind", "ro,bind", "rbind", "size=1m,remount"):  # to mount(2) these are no new file system
+        assert volume_unconfined_reasons({"DriverOpts": {"type": "tmpfs", "device": "/etc", "o": words}})
     assert not volume_unconfined_reasons({"Name": "data", "DriverOpts": None})
     assert build_unconfined_reasons({"networkmode": ["host"]})
+    assert build_unconfined_reasons({"networkmode": ["container:web"]})
     assert not build_unconfined_reasons({"networkmode": ["default"], "t": ["x"]})
 
 
+@pytest.mark.parametrize(("body", "reason"), [
+    ({"Name": "a"}, ""), ({"Driver": "bridge", "Options": {"com.docker.network.driver.mtu": "1400"}}, ""),
+    ({"IPAM": {"Config": [{"Subnet": "172.28.0.0/16"}, {"Subnet": "fd00:1::/64"}]}}, ""),
+    ({"IPAM": {"Config": [{"Subnet": "nonsense"}]}}, ""),
+    ({"driver": "macvlan", "options": {"parent": "eth0"}}, "network driver macvlan"),
+    ({"Options": {"com.docker.network.bridge.name": "br0"}}, "a bridge of the host"),
+    ({"ConfigOnly": True, "Options": {"com.docker.network.bridge.name": "br0"}}, "a bridge of the host"),
+    ({"ipam": {"config": [{"subnet": "10.0.0.0/24"}, {"subnet": "8.8.8.0/24"}]}}, "public subnet 8.8.8.0/24"),
+    ({"IPAM": {"Config": [{"Subnet": "0.0.0.0/1"}]}}, "public subnet 0.0.0.0/1"),
+], ids=str)  # fmt: skip
+def test_networks_stay_on_their_own_bridge(body: dict[str, Any], reason: str) -> None:
+    assert network_unconfined_reasons(body) == ([reason] if reason else [])
+
+
+@pytest.mark.django_db(transaction=True)  # the guard writes from a thread of its own
 def test_the_dashboard_has_the_same_guard_rails(
     host: Host, admin: User, member: User, client_of: Callable[..., Client], post: Callable[..., Any],
-    sent: list[uuid.UUID],
+    sent: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr("controlplane.orchestrator.actions.client", lambda: SimpleNamespace(run=asyncio.run))
     wanted = {"host": "fra1", "image": "busybox", "volumes": [{"source": "/etc", "target": "/e"}]}
     refused = post(client_of(member), "/api/v1/containers", wanted)
     assert refused.status_code == 403
     assert sent == []
     assert AuditEntry.objects.get(decision="denied").detail.startswith("permission denied")
     assert post(client_of(admin), "/api/v1/containers", wanted).status_code == 202
-    named = {**wanted, "volumes": [{"source": "data", "target": "/e"}]}
-    assert post(client_of(member), "/api/v1/containers", named).status_code == 202
+    anonymous = {**wanted, "volumes": [{"source": "", "target": "/e"}]}
+    assert post(client_of(member), "/api/v1/containers", anonymous).status_code == 202
     assert AuditEntry.objects.filter(action="container.change", decision="allowed").count() == 2
 
 

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from agent.build.options import BuildLimits, BuildOptions, Ulimit, parse_options
-from wire.errors import MooringError
+from agent.build.run_container import host_config
+from wire.errors import Invalid, MooringError
 from wire.httpstatus import status_of
 
 
@@ -76,3 +77,10 @@ def test_credentials_by_registry_and_never_shown() -> None:
     assert (made.username, made.password, made.server_address) == ("u", "secret", "r:1")
     assert "secret" not in repr(options("", header))
     assert options("", "no base64!").registry_auth == {}
+
+
+def test_a_dockerfile_alone_does_not_get_the_hosts_network() -> None:
+    with pytest.raises(Invalid, match=r"network\.host is not allowed"):
+        host_config(options(""), network="host", mounts=())
+    assert host_config(options("networkmode=host"), network="host", mounts=()).network_mode == "host"
+    assert host_config(options("networkmode=host"), network="none", mounts=()).network_mode == "none"
