@@ -25,8 +25,9 @@ _INSTALLER = """#!/bin/sh
 set -eu
 [ "$(id -u)" = 0 ] || {{ echo "mooring: run this as root" >&2; exit 1; }}
 target=${{MOORING_HOME:-/opt/mooring}}
+fetch() {{ if command -v curl >/dev/null; then curl -fsS "$1"; else wget -nv -O- "$1"; fi; }}
 mkdir -p "$target"
-curl -fsS {url}/agent/v1/source.tar.gz | tar -xz -C "$target"
+fetch {url}/agent/v1/source.tar.gz | tar -xz -C "$target"
 exec "$target/scripts/join" {url} "$@"
 """
 
@@ -39,9 +40,10 @@ def public_url(request: Request) -> str:
 
 
 def join_command(url: str, secret: str, name: str = "") -> str:
-    """Return the one line that installs the agent on a machine and joins it."""
+    """Return the one line that installs the agent on a machine and joins it. A plain Debian has wget and no curl."""
     words = ["sh", "-s", "--", "--token", secret, *(["--name", name] if name else [])]
-    return f"curl -fsS {shlex.quote(url)}/agent/v1/install | {shlex.join(words)}"
+    script = f"{shlex.quote(url)}/agent/v1/install"
+    return f"(curl -fsS {script} || wget -nv -O- {script}) | {shlex.join(words)}"
 
 
 @cache

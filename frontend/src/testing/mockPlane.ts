@@ -151,7 +151,7 @@ function answer(method: string, url: URL, body: Record<string, unknown>): Answer
   }
   if (path === '/hosts') return ok(page(hosts, url));
   if (path === '/enrolments' && method === 'POST')
-    return ok({ id: 'e1', token: 'mjt_7Qm2xV9dLr4kZt8W', command: 'curl -fsS https://mooring.brightwater.example/join | sh -s -- mjt_7Qm2xV9dLr4kZt8W', expires_at: new Date(Date.now() + 30 * 60_000).toISOString() }, 201);
+    return ok({ id: 'e1', token: 'mjt_7Qm2xV9dLr4kZt8W', command: '(curl -fsS https://mooring.brightwater.example/join || wget -nv -O- https://mooring.brightwater.example/join) | sh -s -- mjt_7Qm2xV9dLr4kZt8W', expires_at: new Date(Date.now() + 30 * 60_000).toISOString() }, 201);
   if (path === '/enrolments/e1')
     return ok({ id: 'e1', state: 'waiting', host: null, expires_at: new Date(Date.now() + 29 * 60_000).toISOString(), steps: [{ step: 'token', ok: true, detail: '' }, { step: 'enrolled', ok: false, detail: "The host's clock is 9 min 12 s behind. Certificates would be refused." }, { step: 'linked', ok: null, detail: '' }, { step: 'checked', ok: null, detail: '' }] });
   if (path === '/containers') {

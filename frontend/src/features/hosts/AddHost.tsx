@@ -60,7 +60,7 @@ export function AddHost({ onClose, now, onOpenHost }: { onClose: () => void; now
 
 /** The line with address and token told apart. */
 function Line({ command, token }: { command: string; token: string }) {
-  const parts = command.split(new RegExp(`(https?://\\S+|${token.replace(/[^\w-]/g, '\\$&')})`));
+  const parts = command.split(new RegExp(`(https?://[^\\s)]+|${token.replace(/[^\w-]/g, '\\$&')})`));
   return parts.map((part, index) => (
     <span key={index} className={part === token ? classes.token : /^https?:/.test(part) ? classes.address : undefined}>
       {part}
@@ -90,6 +90,7 @@ function Joining({ enrolment, now, onOpenHost }: { enrolment: Enrolment; now: nu
       <Codebox copy={enrolment.command} copyLabel={words.copyLine} label={words.runThis}>
         <Line command={enrolment.command} token={enrolment.token} />
       </Codebox>
+      <p className={classes.hint}>{words.fetcher}</p>
       <p className={classes.hint}>{expired && data?.state !== 'used' ? words.expired : words.worksOnce(formatTime(enrolment.expires_at, now, false), formatDuration(Math.floor(left)))}</p>
       <div className={classes.waiting}>
         <h3>{ready && host ? words.joined(host.name) : words.waiting}</h3>

@@ -63,6 +63,7 @@ export const hosts = {
   makeLine: 'Make the line',
   runThis: 'Run this on the host, as root',
   copyLine: 'Copy the line',
+  fetcher: 'Needs curl or wget. A minimal Debian has neither: apt-get install -y wget ca-certificates',
   worksOnce: (until: string, left: string) => `Works once, for one host, until ${until} (${left}).`,
   expired: 'This line has expired unused.',
   newToken: 'New line',
