@@ -11,6 +11,7 @@ import lzma
 import os
 import shutil
 import socket
+import struct
 import tarfile
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -244,6 +245,74 @@ def test_builds(agent: Agent, evil: str, canary: Path, tmp_path: Path) -> None:
     code, said = agent.docker("build", "-", data=tmp_path.with_suffix(".tar").read_bytes())
     assert code == 1
     assert SECRET not in said
+
+
+def _special(before: bytes = bytes(tarfile.RECORDSIZE)) -> bytes:
+    """T04 and T05, after the entries of another archive: device nodes, a pipe, modes and attributes that give power,
+    and on every one of them what overlayfs would take for a note of its own."""
+    busybox = Path(shutil.which("busybox") or "").read_bytes()
+    may_chown = struct.pack("<5I", 0x02000001, 1, 0, 0, 0).decode()  # permitted and effective, as setcap(8) writes it
+    notes = {"opaque": "y", "redirect": "/etc", "metacopy": "", "whiteout": "y", "origin": ""}
+    buffer = io.BytesIO(before)
+    with tarfile.open(fileobj=buffer, mode="a", format=tarfile.PAX_FORMAT) as archive:
+        for name, kind, mode, device, content in (
+            ("s", tarfile.DIRTYPE, 0o3777, 0, b""), ("s/suid", tarfile.REGTYPE, 0o6755, 0, b"evil"),
+            ("s/busybox", tarfile.REGTYPE, 0o755, 0, busybox), ("s/pipe", tarfile.FIFOTYPE, 0o622, 0, b""),
+            ("s/null", tarfile.CHRTYPE, 0o666, os.makedev(1, 3), b""),
+            ("s/disk", tarfile.BLKTYPE, 0o666, os.stat("/").st_dev, b""),
+        ):  # fmt: skip
+            entry = _entry(name, kind, size=len(content), mode=mode)
+            entry.devmajor, entry.devminor = os.major(device), os.minor(device)
+            entry.pax_headers = {f"SCHILY.xattr.trusted.overlay.{key}": value for key, value in notes.items()}
+            if name == "s/busybox":
+                entry.pax_headers["SCHILY.xattr.security.capability"] = may_chown
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+_LOOK = """cd /s; stat -c '%n %F %a' *; cat below; head -c 1 null && echo opened; head -c 1 disk 2>&1
+touch /tmp/a; busybox chown 1 /tmp/a 2>&1; ./busybox chown 1 /tmp/a 2>/dev/null; stat -c %u /tmp/a"""
+_SEEN = """\
+below regular file 644
+busybox regular file 755
+disk block special file 666
+null character special file 666
+pipe fifo 622
+suid regular file 6755
+in the layer below
+opened
+head: disk: Operation not permitted
+chown: /tmp/a: Operation not permitted
+1"""
+
+
+def test_devices_and_attributes_of_archives(agent: Agent, tmp_path: Path) -> None:
+    """By whichever door: a device is one, though no container may open what it was not given; setuid and capabilities
+    are kept; nothing speaks to overlayfs, which would hide or show what the archive does not have."""
+    special = _special()
+    dockerfile = f"FROM {IMAGE}\nRUN mkdir /s && echo in the layer below >/s/below"
+    agent.ok("build", "-t", "below", "-", data=dockerfile.encode())
+    agent.ok("create", "--name", "put", "below")
+    assert _archive(agent, "PUT", "put", "/", special)[0] == 200
+    agent.ok("commit", "put", "put")
+    (tmp_path / "special.tar").write_bytes(special)
+    (tmp_path / "Dockerfile").write_text("FROM below\nADD special.tar /\n")
+    agent.ok("build", "-t", "added", str(tmp_path))
+    text = b"FROM below\nCOPY s /s\n".ljust(tarfile.BLOCKSIZE, b"\n")
+    context = _entry("Dockerfile", size=len(text)).tobuf() + text + special
+    agent.ok("build", "-t", "copied", "-", data=context)
+    agent.ok("import", "-", "imported", data=_special(busybox_tar()))
+    kept = {name for path in agent.data.rglob("suid") for name in os.listxattr(path)}
+    assert not {name for name in kept if name.startswith("trusted.overlay.")}
+    for image in ("put", "added", "copied"):
+        seen = _SEEN
+        if image == "copied":  # to root, which takes the power away, as in Docker
+            seen = seen.replace("6755", "755").removesuffix("1") + "65534"
+        assert agent.ok("run", "--rm", "-u", "65534", image, "sh", "-c", _LOOK) == seen, image
+    whiteout = _entry("s/below", tarfile.CHRTYPE).tobuf() + bytes(2 * tarfile.BLOCKSIZE)  # 0:0: overlayfs would hide it
+    assert _archive(agent, "PUT", "put", "/", whiteout)[0] == 500
+    code, said = agent.docker("import", "-", "hostile", data=whiteout)
+    assert (code, "character device 0:0 is not allowed" in said) == (1, True), said
 
 
 def test_the_canaries_sing(agent: Agent, tmp_path: Path) -> None:

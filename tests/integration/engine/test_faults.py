@@ -217,10 +217,10 @@ def test_a_lost_monitor_is_told(agent: Agent) -> None:
         assert Path(f"/proc/{monitor}/comm").read_text().strip() == "conmon"
         os.kill(monitor, signal.SIGKILL)
         lost.append(init)
-    wait_until(lambda: agent.status("orphan") == "exited", 10, "the loss is noticed")
+    wait_until(lambda: agent.status("orphan") == "exited", 60, "the loss is noticed")
     state = json.loads(agent.ok("inspect", "-f", "{{json .State}}", "orphan"))
     assert (state["ExitCode"], state["OOMKilled"]) == (255, False)
     assert "monitor" in state["Error"]
     assert _events(agent, since, "orphan")[-1] == "die"
-    wait_until(lambda: agent.ok("inspect", "-f", "{{.RestartCount}} {{.State.Running}}", "again") == "1 true", 20)
+    wait_until(lambda: agent.ok("inspect", "-f", "{{.RestartCount}} {{.State.Running}}", "again") == "1 true", 60)
     assert not any(Path(f"/proc/{init}").exists() for init in lost)
