@@ -19,40 +19,46 @@ class ApiVersion(NamedTuple):
         return f"{self.major}.{self.minor}"
 
 
+_DIGITS_AND_DOT = "0123456789."
 MIN_API = ApiVersion(1, 24)
 MAX_API = ApiVersion(1, 45)
 DOCKER_VERSION = "26.1.5"
 """The engine whose behaviour we match; clients compare `ServerVersion` to decide what to ask, images record it."""
 
 
-def parse(text: str) -> ApiVersion | None:
-    """Return the version that `text` (`1.45`; `2` is 2.0) names, None when it is not of that form."""
-    major, dot, minor = text.partition(".")
-    if not _is_number(major) or (dot and not _is_number(minor)):
-        return None
-    return ApiVersion(int(major), int(minor or 0))
+def parse(text: str) -> ApiVersion:
+    """Return the version that `text` names; what is left out is 0, what follows the minor number is not looked at."""
+    numbers = _numbers(text)
+    return ApiVersion(numbers[0], numbers[1] if len(numbers) > 1 else 0)
 
 
-def split_prefix(path: str) -> tuple[ApiVersion | None, str]:
-    """Split an optional `/vX.Y` from the front of `path`; (None, path) when there is none. The range is not checked."""
+def split_prefix(path: str) -> tuple[str, str]:
+    """Split an optional `/vX.Y` from the front of `path`: the version as it is written, "" without one, and the rest.
+
+    As in Docker's router any digits and dots are a version, be it one that `check` refuses.
+    """
     if path.startswith("/v"):
         prefix, slash, rest = path[2:].partition("/")
-        version = parse(prefix)
-        if version is not None and slash:
-            return version, "/" + rest
-    return None, path
+        if slash and prefix and not prefix.strip(_DIGITS_AND_DOT):
+            return prefix, "/" + rest
+    return "", path
 
 
-def check(version: ApiVersion) -> None:
-    """Raise Invalid in Docker's words when `version` is outside MIN_API…MAX_API."""
-    if version < MIN_API:
+def check(text: str) -> None:
+    """Raise Invalid in Docker's words when the version `text` is outside MIN_API…MAX_API."""
+    numbers = _numbers(text)
+    if numbers < MIN_API:
         raise errors.Invalid(
-            f"client version {version} is too old. Minimum supported API version is {MIN_API}, please upgrade your "
+            f"client version {text} is too old. Minimum supported API version is {MIN_API}, please upgrade your "
             "client to a newer version"
         )
-    if version > MAX_API:
-        raise errors.Invalid(f"client version {version} is too new. Maximum supported API version is {MAX_API}")
+    if numbers > MAX_API:
+        raise errors.Invalid(f"client version {text} is too new. Maximum supported API version is {MAX_API}")
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 4
+def _numbers(text: str) -> tuple[int, ...]:
+    """The numbers between the dots, zeros at the end dropped: 1.45.0 is 1.45."""
+    numbers = [int(part or 0) for part in text.split(".")]
+    while len(numbers) > 1 and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)

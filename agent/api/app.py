@@ -13,6 +13,7 @@ from agent.api.routes import HOST_PREFIX, HOST_ROUTES, ROUTES, build_router
 from wire import errors, versions
 from wire.httpstatus import status_of
 from wire.net.asgi import Receive, Scope, Send
+from wire.paths import redirect_target
 
 __all__ = ["Api"]
 
@@ -37,9 +38,9 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked, path = versions.split_prefix(scope["path"])
+        version = versions.parse(asked) if asked else versions.MAX_API
         request = Request(
-            scope, receive, send,
-            version=asked or versions.MAX_API, path=path, common_headers=self._common_headers,
+            scope, receive, send, version=version, path=path, common_headers=self._common_headers
         )  # fmt: skip
         began = time.perf_counter()
         try:
@@ -62,7 +63,11 @@ class Api:
             milliseconds = (time.perf_counter() - began) * 1000
             _log.debug("request.done method=%s path=%s ms=%.2f", request.method, scope["path"], milliseconds)
 
-    async def _handle(self, request: Request, asked: versions.ApiVersion | None) -> None:
+    async def _handle(self, request: Request, asked: str) -> None:
+        target = redirect_target(request.scope["path"], request.scope["query_string"].decode("latin-1"))
+        if target is not None:
+            await request.answer_redirect(target)
+            return
         if request.path.startswith(HOST_PREFIX):
             found = self._host_router.find(request.method, request.path[len(HOST_PREFIX) :])
         else:
@@ -72,7 +77,7 @@ class Api:
             return
         if found is None:
             raise errors.NotFound("page not found")
-        if asked is not None:
+        if asked:
             versions.check(asked)
         handler, request.name = found
         await handler(self._backends, request)

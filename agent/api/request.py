@@ -171,6 +171,10 @@ class Request:
     async def answer_nothing(self, status: int = 204) -> None:
         await self.answer(status)
 
+    async def answer_redirect(self, target: str) -> None:
+        """Send the client to another path of ours."""
+        await self.answer(301, headers=((b"location", target.encode()),))
+
     async def answer_error(self, error: errors.MooringError, status: int) -> None:
         await self.answer_json({"message": error.message}, status)
 

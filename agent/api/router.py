@@ -1,4 +1,7 @@
-"""From a method and a path to a handler. Image, plugin and distribution names may contain slashes and colons."""
+"""From a method and a path to a handler.
+
+Names may contain slashes: those of images and plugins do, and of what has no such names Docker says that there is none.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ class Router:
                 raise ValueError(f"unsupported route: {route}")
             if parameter.endswith("..."):
                 table = self._greedy.setdefault(first, {}).setdefault(suffix, {})
+                self._segment[first, suffix] = table  # most names have no slash
             else:
                 table = self._segment.setdefault((first, suffix), {})
         if method in table:
@@ -62,10 +66,10 @@ class Router:
 
     @staticmethod
     def _find_greedy(suffixes: dict[str, dict[str, Handler]], method: str, rest: str) -> tuple[Handler, str] | None:
-        name, slash, last = rest.rpartition("/")
-        if slash and name:
-            handler = suffixes.get("/" + last, {}).get(method)
+        """Of the suffixes that fit the longest one."""
+        for suffix in sorted(suffixes, key=len, reverse=True):
+            name = rest.removesuffix(suffix) if suffix else rest
+            handler = suffixes[suffix].get(method) if name and name + suffix == rest else None
             if handler is not None:
                 return handler, name
-        handler = suffixes.get("", {}).get(method)
-        return None if handler is None else (handler, rest)
+        return None

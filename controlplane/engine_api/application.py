@@ -28,6 +28,7 @@ from controlplane.orchestrator.confinement import check_way_into
 from wire import versions
 from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound, Unavailable
 from wire.net.asgi import Receive, Scope, Send
+from wire.paths import redirect_target
 
 __all__ = ["EngineApi"]
 
@@ -71,14 +72,19 @@ class EngineApi:
         scope, actor = request.scope, request.actor
         raw_path = scope["raw_path"].decode("latin-1").partition("?")[0]
         where, name, raw_rest = split_base_path(raw_path)
-        version, path = versions.split_prefix(urllib.parse.unquote(raw_rest))
+        query = scope["query_string"].decode("latin-1")
+        plain = urllib.parse.unquote(raw_rest)
+        target = redirect_target(plain, query)
+        if target is not None:
+            await request.answer_redirect(raw_path.removesuffix(raw_rest) + target)
+            return
+        version, path = versions.split_prefix(plain)
         method = "GET" if scope["type"] == "websocket" and not scope.get("extensions", {}).get("hijack") else None
         match = router.find(method or request.method, path)
         if match is None:
             raise NotFound("page not found")
-        if version is not None:
+        if version:
             versions.check(version)
-        query = scope["query_string"].decode("latin-1")
         request.match, request.path = match, path
         request.raw_path = raw_rest + (f"?{query}" if query else "")
         authorise(actor, match.route.action, Target("organisation", organisation_id=actor.organisation_id))

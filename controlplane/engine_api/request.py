@@ -164,6 +164,11 @@ class Request:
         await self._start(status, fields)
         await self.write(body, more=False)
 
+    async def answer_redirect(self, target: str) -> None:
+        """Send the client to another path of ours."""
+        await self._drain()
+        await self.answer(301, headers=((b"location", target.encode()),))
+
     async def answer_error(self, error: MooringError) -> None:
         """Answer in Docker's error shape; once an answer has begun it can only be cut."""
         if self.started:

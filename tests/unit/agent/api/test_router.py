@@ -20,8 +20,12 @@ async def handler(backends: Any, request: Request) -> None:
     [
         ("GET", "/info", "GET /info", ""),
         ("GET", "/containers/json", "GET /containers/json", ""),
-        ("GET", "/containers/json/json", "GET /containers/{id}/json", "json"),
-        ("GET", "/containers/a/attach/ws", "GET /containers/{id}/attach/ws", "a"),
+        ("GET", "/containers/json/json", "GET /containers/{id...}/json", "json"),
+        ("GET", "/containers/a/attach/ws", "GET /containers/{id...}/attach/ws", "a"),
+        ("GET", "/containers/a/b/attach/ws", "GET /containers/{id...}/attach/ws", "a/b"),
+        ("POST", "/containers/a/b/stop", "POST /containers/{id...}/stop", "a/b"),
+        ("DELETE", "/networks/a/b", "DELETE /networks/{id...}", "a/b"),
+        ("POST", "/networks/a/b/connect", "POST /networks/{id...}/connect", "a/b"),
         ("DELETE", "/containers/a", "DELETE /containers/{id...}", "a"),
         ("DELETE", "/containers/a/link", "DELETE /containers/{id...}", "a/link"),
         ("GET", "/images/json", "GET /images/json", ""),
@@ -30,7 +34,7 @@ async def handler(backends: Any, request: Request) -> None:
         ("POST", "/images/a/push/push", "POST /images/{name...}/push", "a/push"),
         ("DELETE", "/images/a/b/json", "DELETE /images/{name...}", "a/b/json"),
         ("DELETE", "/images/a", "DELETE /images/{name...}", "a"),
-        ("GET", "/volumes/v", "GET /volumes/{name}", "v"),
+        ("GET", "/volumes/v", "GET /volumes/{name...}", "v"),
         ("GET", "/plugins/a/b:latest/json", "GET /plugins/{name...}/json", "a/b:latest"),
         ("GET", "/distribution/a/b/json", "GET /distribution/{name...}/json", "a/b"),
         ("GET", "/tasks/t/logs", "GET /tasks/{id}/logs", "t"),
@@ -44,8 +48,8 @@ def test_which_route_a_path_takes(method: str, path: str, route: str, name: str)
     ("method", "path"),
     [
         ("PUT", "/info"), ("GET", ""), ("GET", "/"), ("GET", "/containers"), ("GET", "/containers/"),
-        ("GET", "/containers/a"), ("GET", "/containers//json"), ("GET", "/containers/a/b/json"), ("GET", "/info/"),
-        ("GET", "/images//json"), ("POST", "/images/push"), ("DELETE", "/images/"), ("GET", "/networks/a/b"),
+        ("GET", "/containers/a"), ("GET", "/containers//json"), ("GET", "/info/"),
+        ("GET", "/images//json"), ("POST", "/images/push"), ("DELETE", "/images/"),
     ],
 )  # fmt: skip
 def test_what_no_route_takes(method: str, path: str) -> None:
