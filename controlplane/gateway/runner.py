@@ -29,7 +29,7 @@ from wire.net.mux import SessionClosed, StreamReset
 __all__ = ["ask_host", "engine_result", "run_cancellably", "run_engine_request"]
 
 RETRY_FOR_S = 30.0
-UNREACHABLE_FOR_S = 8.0  # nothing was sent: the host may only be between two dials
+UNREACHABLE_FOR_S = 8.0  # nothing was ever sent: the host may only be between two dials
 RETRY_EVERY_S = 0.5
 LATELY = timedelta(seconds=20)
 CANCEL_POLL_S = 1.0
@@ -80,18 +80,22 @@ def ask_host(
 def run_cancellably(run: Run, attempt: Callable[[GatewayClient], Coroutine[Any, Any, T]]) -> T:
     """Run one attempt after the other on the client's loop until one gets through; look for cancellation meanwhile."""
     client = start_client_thread()
-    started = time.monotonic()
+    failing_since: float | None = None
+    asked = False  # then the host may have done it, and nobody knows before it has dialled in again
     while True:
         if client.loop is None:
             raise GatewayGone("this process has no connection to the gateway")
         future = asyncio.run_coroutine_threadsafe(attempt(client), client.loop)
         try:
             return _wait(run, future)
-        except HostUnreachable as error:
-            if time.monotonic() - started > UNREACHABLE_FOR_S or not _was_linked_lately(run):
-                raise HostUnreachable(_away(run) or error.message) from error
-        except (GatewayGone, StreamReset, SessionClosed) as error:
-            if time.monotonic() - started > RETRY_FOR_S:
+        except (HostUnreachable, GatewayGone, StreamReset, SessionClosed) as error:
+            moment = time.monotonic()
+            failing_since = moment if failing_since is None else failing_since
+            asked = asked or isinstance(error, StreamReset | SessionClosed)
+            if isinstance(error, HostUnreachable) and not asked:
+                if moment - failing_since > UNREACHABLE_FOR_S or not _was_linked_lately(run):
+                    raise HostUnreachable(_away(run) or error.message) from error
+            elif moment - failing_since > RETRY_FOR_S:
                 raise Unavailable(f"the connection to the host was lost: {error.message}") from error
         if run.is_cancelled():
             raise Cancelled("cancelled")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from controlplane.fleet.actions import link_down, link_up
 from controlplane.fleet.models import Host
 from controlplane.gateway import runner
+from controlplane.gateway.errors import HostUnreachable
 from controlplane.orchestrator.engine_requests import container_action, create_body, pull_path, split_reference
 from controlplane.orchestrator.placement import choose_host, default_host
 from controlplane.orchestrator.runners import PullProgress
@@ -18,6 +21,7 @@ from controlplane.workloads.models import Container
 from wire.engine.containers import CreateRequest
 from wire.engine.shape import decode, encode
 from wire.errors import Invalid, MooringError, Unavailable
+from wire.net.mux import StreamReset
 
 
 @pytest.mark.parametrize(("action", "params", "method", "path", "body"), [
@@ -123,3 +127,31 @@ def test_a_body_is_announced_to_the_host(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {("content-type", "application/json"), ("content-length", "16")} <= set(sent["headers"])
     runner.ask_host(run, "POST", "/containers/web/start")
     assert [name for name, _ in sent["headers"]] == [runner.OPERATION_HEADER]
+
+
+@pytest.mark.parametrize(
+    ("failures", "retry_for_s"),
+    [([StreamReset("reset"), HostUnreachable("no tunnel")], 60.0), ([StreamReset("reset")], 0.0)],
+    ids=["the host takes long to dial in again", "it broke late"],
+)
+def test_what_a_host_may_have_done_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, failures: list[Exception], retry_for_s: float
+) -> None:
+    """How long it is asked counts from when the way there broke, not from when the job began."""
+    outcomes: list[object] = [*failures, "answer"]
+
+    def outcome(run: Any, future: object) -> object:
+        time.sleep(0.01)
+        if isinstance(said := outcomes.pop(0), Exception):
+            raise said
+        return said
+
+    monkeypatch.setattr(runner, "start_client_thread", lambda: SimpleNamespace(loop="a loop"))
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", lambda coroutine, loop: None)
+    monkeypatch.setattr(runner, "_wait", outcome)
+    monkeypatch.setattr(runner, "RETRY_EVERY_S", 0)
+    monkeypatch.setattr(runner, "RETRY_FOR_S", retry_for_s)
+    monkeypatch.setattr(runner, "UNREACHABLE_FOR_S", 0.0)
+    run: Any = SimpleNamespace(host_id=None, is_cancelled=lambda: False)
+    attempt: Any = lambda client: None  # noqa: E731
+    assert runner.run_cancellably(run, attempt) == "answer"
