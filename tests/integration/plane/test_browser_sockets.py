@@ -31,7 +31,7 @@ class Browser:
             f"{self.plane.url}/api/v1/{path}", method=method, data=json.dumps(body or {}).encode(),
             headers={"Content-Type": "application/json", "X-CSRFToken": cookies.get("mooring_csrftoken", "")},
         )  # fmt: skip
-        with self._opener.open(request, timeout=20) as answer:
+        with self._opener.open(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -46,9 +46,13 @@ class Browser:
         )
 
 
+@pytest.fixture(scope="module")
+def admin(plane: Plane) -> None:
+    plane.manage("create_admin", "--name", "ada", "--password-file", "-", text=PASSWORD)
+
+
 @pytest.fixture
-async def browser(plane: Plane, engine: FakeEngine) -> Browser:
-    await asyncio.to_thread(plane.manage, "create_admin", "--name", "ada", "--password-file", "-", text=PASSWORD)
+async def browser(plane: Plane, engine: FakeEngine, admin: None) -> Browser:
     browser = Browser(plane)
     await browser.ask("GET", "setup")
     await browser.ask("POST", "session", {"username": "ada", "password": PASSWORD})
@@ -78,7 +82,7 @@ async def test_a_foreign_page_gets_nothing(browser: Browser, origin: str | None)
 async def test_without_a_session_there_is_nothing(browser: Browser) -> None:
     for path in ("events", "logs?host=h1&container=x", "stats?host=h1&container=x", "terminal?session=x", "jobs/1"):
         async with browser.socket(path, cookies=False) as socket:
-            assert await asyncio.wait_for(_code(socket), 15) == 4401, path
+            assert await asyncio.wait_for(_code(socket), 60) == 4401, path
 
 
 async def test_a_change_becomes_a_hint_and_the_list_agrees(browser: Browser, engine: FakeEngine) -> None:
@@ -181,4 +185,4 @@ async def test_signing_out_ends_open_sockets(browser: Browser, engine: FakeEngin
     async with browser.socket("events") as socket:
         assert await _json(socket) == {"type": "hello"}
         await browser.ask("DELETE", "session")
-        assert await asyncio.wait_for(_code(socket), 6) == 4401
+        assert await asyncio.wait_for(_code(socket), 60) == 4401

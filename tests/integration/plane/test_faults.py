@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
+import sqlite3
 
 from tests.fakes.fake_agent import FakeEngine
 from tests.integration.plane.processes import Plane, eventually
 
 
 def _jobs(plane: Plane) -> list[dict[str, str]]:
-    code = (
-        "import json; from controlplane.jobs.models import Job; "
-        "print(json.dumps([dict(state=j.state, attempts=j.attempts, uid=str(j.uid), name=j.target_name) "
-        "for j in Job.objects.order_by('number')]))"
-    )
-    return list(json.loads(plane.manage("shell", "-v0", "-c", code).splitlines()[-1]))
+    with contextlib.closing(sqlite3.connect(f"file:{plane.data}/plane/db.sqlite3?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
+        return [dict(row) for row in database.execute("SELECT * FROM jobs_job ORDER BY number")]
 
 
 async def _reached(engine: FakeEngine, name: str) -> None:
     await eventually(
-        lambda: any(method == "POST" and path == "/containers/create" for method, path in engine.requests), 20, name
+        lambda: any(method == "POST" and path == "/containers/create" for method, path in engine.requests), 60, name
     )
 
 
@@ -74,7 +72,7 @@ async def test_valkey_gone_and_back(plane: Plane, engine: FakeEngine) -> None:
     assert (await plane.docker("ps"))[0] == 0  # reads need no broker
 
     async def queued() -> bool:
-        return (await asyncio.to_thread(_jobs, plane))[-1]["name"] == "once-v"
+        return (await asyncio.to_thread(_jobs, plane))[-1]["target_name"] == "once-v"
 
     await eventually(queued, 120, "the job is accepted without a broker")
     plane.start("valkey")
