@@ -27,8 +27,9 @@ IMAGE = "busybox"
 class Agent:
     """One data directory, and an agent on it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *flags: str) -> None:
         self.root = root
+        self._flags = flags
         self.data, self.run, self.socket = root / "data", root / "run", root / "docker.sock"
         self.instance = instance_of(self.data)  # of its own, as another run's may be on the host at the same time
         self._failpoint = root / "failpoint"
@@ -40,7 +41,7 @@ class Agent:
 
     def try_start(self) -> bool:
         """Start it; whether it answers (or has ended before, killed at an armed failpoint)."""
-        flags = ["--data", str(self.data), "--run", str(self.run), "--socket", str(self.socket)]
+        flags = ["--data", str(self.data), "--run", str(self.run), "--socket", str(self.socket), *self._flags]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MOORING_FAILPOINT": f"@{self._failpoint}"}
         with open(self.root / "log", "ab") as log:
             self._process = subprocess.Popen(
@@ -166,9 +167,9 @@ _KEPT = (
 
 
 @contextlib.contextmanager
-def run_agent(root: Path) -> Iterator[Agent]:
+def run_agent(root: Path, *flags: str) -> Iterator[Agent]:
     """Start an agent below `root` with BusyBox as its only image; afterwards take everything of it off the host."""
-    agent = Agent(root)
+    agent = Agent(root, *flags)
     try:
         agent.start()
         agent.ok("import", "-c", 'CMD ["sh"]', "-", IMAGE, data=busybox_tar())

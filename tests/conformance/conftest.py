@@ -8,16 +8,22 @@ import pytest
 
 from tests.host_state import snapshot, wait_until_unchanged
 from tests.instances import Instance, run_instance
+from tests.registries import run_registry
 
 IMAGE = "mooring/starter"
-MIRROR_PORT = 15987
-"""Where the instance's engine looks for images of its default registry."""
 
 
 @pytest.fixture(scope="session")
-def instance() -> Iterator[Instance]:
+def mirror() -> Iterator[str]:
+    """Where the instance's engine looks for images of its default registry."""
+    with run_registry() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def instance(mirror: str) -> Iterator[Instance]:
     nothing = snapshot()
-    with run_instance(f"--agent-flag=--registry-mirror=http://127.0.0.1:{MIRROR_PORT}") as running:
+    with run_instance(f"--agent-flag=--registry-mirror=http://{mirror}") as running:
         yield running
     left = wait_until_unchanged(nothing, str(running.data), running.agent_id)
     assert not left, f"left on the host: {left}"

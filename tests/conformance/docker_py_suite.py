@@ -18,7 +18,7 @@ from pathlib import Path
 import docker
 import docker.errors
 
-__all__ = ["prepare_images", "prepare_tests", "run"]
+__all__ = ["prepare_tests", "run"]
 
 API_VERSION = "1.41"
 TESTS_VERSION = "7.0.0"
@@ -101,7 +101,7 @@ def _root_tar(extra: tuple[tuple[str, bytes], ...] = ()) -> bytes:
     return out.getvalue()
 
 
-def prepare_images(host: str, mirror: str) -> None:
+def _prepare_images(host: str, mirror: str) -> None:
     """Import the stand-ins into the engine and push them to `mirror` (host:port). Safe to repeat."""
     client = docker.APIClient(base_url=host, version=API_VERSION, timeout=120)
     hello = (("hello", b'#!/bin/sh\necho "Hello from Docker!"\n'),)
@@ -123,23 +123,24 @@ def prepare_images(host: str, mirror: str) -> None:
     client.close()
 
 
-def run(host: str, tree: Path, ids: list[str], outcomes: Path) -> dict[str, str]:
-    """Run the tests; returns node id -> `passed`, `failed` or `not run`."""
-    outcomes.unlink(missing_ok=True)
-    (tree / "ids.txt").write_text("\n".join(ids) + "\n")
-    home, temporary = tree / "home", outcomes.parent / "tmp"  # the tests leave some of their directories
-    home.mkdir(exist_ok=True)
-    temporary.mkdir(exist_ok=True)
+def run(host: str, tree: Path, mirror: str, directory: Path) -> dict[str, str]:
+    """Run the tests with what they leave in `directory`; returns node id -> `passed`, `failed` or `not run`."""
+    ids = [line for line in IDS.read_text().splitlines() if line and not line.startswith("#")]
+    _prepare_images(host, mirror)
+    (directory / "ids.txt").write_text("\n".join(ids) + "\n")
+    home, temporary, outcomes = directory / "home", directory / "tmp", directory / "outcomes.txt"
+    home.mkdir()
+    temporary.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio",
          "-p", "outcomes", "-q", "--tb=short", "-c", os.devnull, "--rootdir", str(tree), "--timeout=90",
-         "--timeout-method=signal", "@ids.txt"],
+         "--timeout-method=signal", f"@{directory}/ids.txt"],
         cwd=tree, capture_output=True, text=True, check=False, timeout=1500,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_HOST": host, "OUTCOMES": str(outcomes),
              "DOCKER_TEST_API_VERSION": API_VERSION, "PYTHONPATH": str(tree), "LC_ALL": "C.UTF-8",
              "TMPDIR": str(temporary)},
     )  # fmt: skip
-    (outcomes.parent / "pytest.log").write_text(done.stdout + done.stderr)
+    (directory / "pytest.log").write_text(done.stdout + done.stderr)
     result = dict.fromkeys(ids, "not run")
     if outcomes.exists():
         for line in outcomes.read_text().splitlines():
