@@ -14,9 +14,9 @@ def request(
     engine: Engine, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> tuple[int, object]:
     """A raw HTTP request on the engine's unix socket."""
-    connection = http.client.HTTPConnection("localhost", timeout=30)
+    connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(30)
+    connection.sock.settimeout(60)
     connection.sock.connect(engine.host.removeprefix("unix://"))
     connection.request(method, path, body, headers or {"Content-Type": "application/json"})
     answer = connection.getresponse()

@@ -105,7 +105,7 @@ def test_exec_with_exit_code_and_input(engine: Engine) -> None:
 
 def _spawn(engine: Engine, *arguments: str) -> pexpect.spawn:
     return pexpect.spawn(
-        "docker", list(arguments), timeout=30, dimensions=(31, 97), encoding="utf-8",
+        "docker", list(arguments), timeout=60, dimensions=(31, 97), encoding="utf-8",
         env={**os.environ, "DOCKER_HOST": engine.host, "HOME": str(engine.instance.data / "home")},
     )  # fmt: skip
 

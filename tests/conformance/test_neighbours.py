@@ -21,7 +21,7 @@ def _fill(instance: Instance, word: str) -> int:
         "run", "-d", "--name", "neighbour", "--network", "neighbour", "-v", "neighbour:/srv/www", "-p", f"{port}:80",
         IMAGE, "sh", "-c", SERVE.format(word=word), check=True,
     )  # fmt: skip
-    wait_until(lambda: _page(port) == word, 20, f"the container serves {word}")
+    wait_until(lambda: _page(port) == word, 60, f"the container serves {word}")
     return port
 
 
@@ -60,6 +60,6 @@ def test_neighbours_do_not_meet(instance: Instance) -> None:
         assert instance.docker("ps", "-q", check=True).stdout.split() == names[0]
         assert instance.docker("volume", "ls", "-q", check=True).stdout.split() == ["neighbour"]
         instance.docker("restart", "-t", "0", "neighbour", check=True)
-        wait_until(lambda: _page(ports["first"]) == "first", 20, "it is served after a restart as well")
+        wait_until(lambda: _page(ports["first"]) == "first", 60, "it is served after a restart as well")
     finally:
         instance.remove_all()

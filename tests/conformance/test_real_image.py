@@ -82,7 +82,7 @@ class Project:
 
     def ask(self, path: str = "/", text: str | None = None) -> str:
         data = text.encode() if text is not None else None
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}{path}", data, timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}{path}", data, timeout=60) as answer:
             return str(answer.read().decode())
 
     def page(self) -> dict[str, Any]:

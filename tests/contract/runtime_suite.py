@@ -180,7 +180,7 @@ class RuntimeSuite:
         for text in (b"first\n", b"second\n"):
             session = await lab.runtime.attach(spec.id)
             await session.write(text)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 async for _, data in session.output():
                     assert data == text
                     break
@@ -224,7 +224,7 @@ class RuntimeSuite:
         seen = b""
         while b"33 101" not in seen:  # the size travels beside the input
             await session.write(b"stty size\r")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 async for _, data in session.output():
                     seen += data
                     if (seen.count(b"stty size") > 0 and seen.endswith((b"# ", b"$ "))) or b"33 101" in seen:

@@ -38,9 +38,9 @@ class Agent:
         text = json.dumps(body) if body is not None else None
         with (
             contextlib.closing(socket.socket(socket.AF_UNIX)) as client,
-            contextlib.closing(http.client.HTTPConnection("agent", timeout=10)) as connection,
+            contextlib.closing(http.client.HTTPConnection("agent", timeout=60)) as connection,
         ):
-            client.settimeout(10)
+            client.settimeout(60)
             client.connect(str(self.socket))
             connection.sock = client
             connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})

@@ -138,7 +138,7 @@ def _hostile(canary: Path) -> list[bytes]:
 def _archive(agent: Agent, method: str, name: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     """The archive call with exactly this path."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(30)
+        client.settimeout(60)
         client.connect(str(agent.socket))
         connection = http.client.HTTPConnection("agent")
         connection.sock = client
@@ -179,7 +179,7 @@ def test_archives_got_from_a_container(agent: Agent, evil: str, canary: Path, ru
 def test_a_container_that_swaps_directories_for_links_meanwhile(agent: Agent, evil: str, canary: Path) -> None:
     swap = f"mkdir /r; while :; do mv /r /d; mv /d /r; ln -s {canary} /d; rm /d; done 2>/dev/null"
     agent.ok("run", "-d", "--name", "victim", evil, "sh", "-c", swap)
-    wait_until(lambda: agent.docker("exec", "victim", "test", "-e", "/r")[0] == 0, 20, "it swaps")
+    wait_until(lambda: agent.docker("exec", "victim", "test", "-e", "/r")[0] == 0, 60, "it swaps")
     body = _tar("secret", "new", ("more", "x"))
     for _ in range(150):
         assert _archive(agent, "PUT", "victim", "/d", body)[0] in (200, 400, 404, 500)

@@ -117,7 +117,7 @@ def test_full_disk_to_the_last_byte(agent: Agent, ballast: Ballast) -> None:
     count = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
     agent.ok("run", "-d", "--init", "--name", "counter", IMAGE, "sh", "-c", count)
     agent.ok("run", "-d", "--name", "doomed", "-v", "/data", IMAGE, "sleep", "1000")
-    wait_until(lambda: agent.ok("logs", "counter"), 20, "it counts")
+    wait_until(lambda: agent.ok("logs", "counter"), 60, "it counts")
     pid = agent.ok("inspect", "-f", "{{.State.Pid}}", "counter")
     ballast.leave(0)
     code, said = agent.docker("create", "--name", "new", "-v", "/etc", IMAGE, "true")
@@ -133,7 +133,7 @@ def test_full_disk_to_the_last_byte(agent: Agent, ballast: Ballast) -> None:
     assert agent.ok("inspect", "-f", "{{.State.Pid}}", "counter") == pid
     ballast.release()
     last = agent.ok("logs", "--tail", "1", "counter")
-    wait_until(lambda: agent.ok("logs", "--tail", "1", "counter") != last, 20, "its log goes on")
+    wait_until(lambda: agent.ok("logs", "--tail", "1", "counter") != last, 60, "its log goes on")
     agent.ok("run", "--rm", "-v", "/etc", IMAGE, "true")
 
 
@@ -169,7 +169,7 @@ def test_fork_bomb(agent: Agent) -> None:
 def test_deaf_to_sigterm(agent: Agent) -> None:
     since = time.time()
     agent.ok("run", "-d", "--name", "deaf", IMAGE, "sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done")
-    wait_until(lambda: agent.ok("logs", "deaf"), 20, "it no longer hears")
+    wait_until(lambda: agent.ok("logs", "deaf"), 60, "it no longer hears")
     began = time.monotonic()
     agent.ok("stop", "-t", "1", "deaf")
     assert time.monotonic() - began >= 1

@@ -188,7 +188,7 @@ class Lab:
 
         async def ask() -> str:
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     await loop.sock_sendall(client, b"?")
                     return (await loop.sock_recv(client, 2048)).decode()
             except (OSError, TimeoutError):

@@ -26,7 +26,7 @@ def links() -> set[str]:
 
 async def until_gone(names: set[str]) -> None:
     """The kernel takes a dropped namespace apart in its own time."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while names & links():  # noqa: ASYNC110 - the kernel has no event for it here
             await asyncio.sleep(0.01)
 

@@ -96,7 +96,7 @@ class Plane:
         """Kill one program and wait for its end."""
         process = self._running.pop(name)
         process.send_signal(number)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
     def stop_all(self) -> None:
         """Stop what still runs."""
@@ -121,7 +121,7 @@ class Plane:
         request = urllib.request.Request(
             f"{self.url}/agent/v1/enroll", data=body, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return str(json.load(answer)["credential"])
 
     async def docker(self, *arguments: str, stdin: bytes | None = None, **environment: str) -> tuple[int, str, str]:

@@ -233,7 +233,7 @@ async def test_wait_sends_its_headers_before_the_container_ends(tmp_path: Path) 
     async with running(tmp_path, FakeEngine(wait=lambda *_: ended)) as client:
         reader, writer = await client.open()
         writer.write(b"POST /v1.45/containers/web/wait?condition=removed HTTP/1.1\r\nHost: d\r\n\r\n")
-        head = await asyncio.wait_for(read_head(reader), 5)
+        head = await asyncio.wait_for(read_head(reader), 60)
         assert head.status == 200
         ended.set_result((ExitStatus(code=3, exited_at=0.0), ""))
         assert b'{"StatusCode":3}' in await reader.readuntil(b"}")
@@ -249,7 +249,7 @@ async def test_a_client_that_drops_its_wait_ends_the_waiting(tmp_path: Path) -> 
         writer.write(b"POST /containers/web/wait HTTP/1.1\r\nHost: d\r\n\r\n")
         await read_head(reader)
         writer.close()
-        await asyncio.wait_for(cancelled.wait(), 5)
+        await asyncio.wait_for(cancelled.wait(), 60)
     assert ended.cancelled()
 
 
@@ -404,7 +404,7 @@ async def test_a_build_ends_when_its_client_goes_away(tmp_path: Path) -> None:
         writer.write(b"POST /build HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\ntar")
         await reader.readuntil(b"building")
         writer.close()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 async def test_events_send_headers_at_once_and_stop_with_the_client(tmp_path: Path) -> None:
@@ -420,9 +420,9 @@ async def test_events_send_headers_at_once_and_stop_with_the_client(tmp_path: Pa
     async with running(tmp_path, FakeEngine(events=quiet)) as client:
         reader, writer = await client.open()
         writer.write(b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n")
-        assert (await asyncio.wait_for(read_head(reader), 5)).status == 200
+        assert (await asyncio.wait_for(read_head(reader), 60)).status == 200
         writer.close()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 async def test_older_versions_see_older_image_shapes(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_an_auto_remove_container_that_cannot_start_is_removed_whatever_we
     waiting = rig.engine.wait("web", "removed")
     with pytest.raises(OSError, match="Invalid argument"):
         await rig.engine.start("web")
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 60)
     assert await rig.engine.list(all=True) == []
 
 
@@ -233,7 +233,7 @@ async def test_a_client_that_attaches_as_the_process_ends_does_not_wait_for_the_
         await asyncio.sleep(0.005)
     session = await rig.engine.attach("web", stdout=True, stderr=True, stream=True)
     assert (await _state(rig, "web"))["Status"] == "running"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert [chunk async for chunk in session.output()] == []
     gate.set()
     await rig.engine.wait("web")

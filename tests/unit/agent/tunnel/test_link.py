@@ -85,7 +85,7 @@ async def linked(dialler: Callable[[Callable[[Stream], None]], Any]) -> AsyncIte
 
 async def test_the_plane_calls_the_agent_through_the_link() -> None:
     async with plane() as app, linked(lambda accept: dial(app.url, "right", accept)):
-        session = await asyncio.wait_for(app.sessions.get(), 5)
+        session = await asyncio.wait_for(app.sessions.get(), 60)
         async with call(session, "POST", "/v1.45/a%20b?x=1", body=b"x" * 1_000_000) as answer:
             body = await answer.read()
         assert body == b"POST /v1.45/a b?x=1 " + b"x" * 1_000_000
@@ -99,22 +99,22 @@ async def test_the_plane_calls_the_agent_through_the_link() -> None:
 
 async def test_a_lost_connection_is_dialled_again() -> None:
     async with plane() as app, linked(lambda accept: dial(app.url, "right", accept)):
-        first = await asyncio.wait_for(app.sessions.get(), 5)
+        first = await asyncio.wait_for(app.sessions.get(), 60)
         first.close()
-        second = await asyncio.wait_for(app.sessions.get(), 5)
+        second = await asyncio.wait_for(app.sessions.get(), 60)
         async with call(second, "GET", "/x") as answer:
             assert answer.status == 200
 
 
 async def test_a_draining_plane_is_dialled_anew_while_old_calls_go_on() -> None:
     async with plane() as app, linked(lambda accept: dial(app.url, "right", accept)):
-        old = await asyncio.wait_for(app.sessions.get(), 5)
+        old = await asyncio.wait_for(app.sessions.get(), 60)
         async with call(old, "POST", "/exec/e/start", headers=[("Upgrade", "tcp")], hijack=True) as answer:
             old.go_away()
-            await asyncio.wait_for(app.sessions.get(), 5)
+            await asyncio.wait_for(app.sessions.get(), 60)
             await answer.stream.write(b"still here")
             assert await answer.stream.read() == b"still here"
-        await asyncio.wait_for(old.wait_closed(), 5)
+        await asyncio.wait_for(old.wait_closed(), 60)
 
 
 async def test_a_refused_credential_and_a_closed_port_are_told_apart_and_never_end_the_link() -> None:
@@ -131,7 +131,7 @@ async def test_a_refused_credential_and_a_closed_port_are_told_apart_and_never_e
 
     enough = asyncio.Event()
     async with plane() as app, linked(dialler) as link:
-        await asyncio.wait_for(enough.wait(), 5)
+        await asyncio.wait_for(enough.wait(), 60)
     assert isinstance(problems[0], errors.Unavailable)
     assert isinstance(problems[1], errors.Unauthenticated)
     assert problems[1].message.endswith("wrong")

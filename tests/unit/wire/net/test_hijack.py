@@ -232,7 +232,7 @@ async def test_a_client_that_half_closes_after_an_ordinary_request_gets_its_answ
     async with connected(app, unix_listener(tmp_path / "s")) as (reader, writer):
         writer.write(b"GET /slow HTTP/1.1\r\nHost: d\r\n\r\n")
         writer.write_eof()
-        await asyncio.wait_for(app.called.wait(), 5)
+        await asyncio.wait_for(app.called.wait(), 60)
         await asyncio.sleep(0.01)
         assert not app.disconnected.is_set()
         app.release.set()
@@ -242,9 +242,9 @@ async def test_a_client_that_half_closes_after_an_ordinary_request_gets_its_answ
 async def test_a_client_that_goes_away_is_noticed_at_once_on_a_unix_socket(app: App, tmp_path: Path) -> None:
     async with connected(app, unix_listener(tmp_path / "s")) as (_, writer):
         writer.write(b"GET /slow HTTP/1.1\r\nHost: d\r\n\r\n")
-        await asyncio.wait_for(app.called.wait(), 5)
+        await asyncio.wait_for(app.called.wait(), 60)
         writer.close()
-        await asyncio.wait_for(app.disconnected.wait(), 5)
+        await asyncio.wait_for(app.disconnected.wait(), 60)
 
 
 async def test_a_hijacking_client_that_goes_away_ends_the_application(app: App, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ async def test_a_hijacking_client_that_goes_away_ends_the_application(app: App, 
         writer.write(ATTACH + UPGRADE + b"\r\n")
         await reader.readexactly(len(OK_101))
         writer.close()
-        await asyncio.wait_for(app.ended.wait(), 5)
+        await asyncio.wait_for(app.ended.wait(), 60)
 
 
 async def test_a_large_transfer_both_ways_with_a_reader_that_starts_late(app: App, tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def half_closing_client(port: int, certificate: Path) -> bytes:
 async def test_plain_bytes_on_a_tls_port_are_just_closed(app: App, certificate: Path) -> None:
     async with connected(app, tcp_listener("127.0.0.1", 0, tls=server_context(certificate))) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
-        await asyncio.wait_for(reader.read(), 5)
+        await asyncio.wait_for(reader.read(), 60)
     assert not app.scopes
 
 
@@ -380,7 +380,7 @@ async def test_stopping_ends_streams_at_once_and_lets_work_finish(app: App, tmp_
     async with serve(app, [unix_listener(path)], grace_s=30):
         slow_reader, slow = await asyncio.open_unix_connection(str(path))
         slow.write(b"GET /slow HTTP/1.1\r\nHost: d\r\n\r\n")
-        await asyncio.wait_for(app.called.wait(), 5)
+        await asyncio.wait_for(app.called.wait(), 60)
         stream_reader, stream = await asyncio.open_unix_connection(str(path))
         stream.write(b"GET /stream HTTP/1.1\r\nHost: d\r\n\r\n")
         await stream_reader.readuntil(b"\r\n\r\n")
@@ -402,7 +402,7 @@ async def test_a_client_that_never_finishes_its_request_is_cut(
         reader, writer = await asyncio.open_unix_connection(str(path))
         dripping = asyncio.create_task(_drip(writer, dripped))
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
         dripping.cancel()
         writer.close()
     assert not app.scopes
