@@ -79,12 +79,13 @@ find_python() {
     return 1
 }
 
-# ensure_venv REQUIREMENTS-FILE: the virtual environment holds exactly what the file pins (stamped by content)
+# ensure_venv REQUIREMENTS-FILE: the virtual environment holds what the file pins (stamped by content), alone or, as
+# requirements-dev.txt has all of the others, with more
 ensure_venv() {
     local requirements=$1 python stamp want
     stamp=$venv/.mooring-$(basename "$requirements")
     want=$(cat "$repo"/requirements*.txt | sha256sum | cut -d' ' -f1)
-    [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
+    [ -x "$venv/bin/python" ] && cat "$stamp" "$venv/.mooring-requirements-dev.txt" 2>/dev/null | grep -qx "$want" && return
     if ! python=$(find_python); then
         is_root && ensure_packages python3 python3-venv
         python=$(find_python) || fail "No usable Python" "Python 3.11 to 3.13 with the venv module was not found" \
@@ -126,18 +127,39 @@ lock_stamp() { sha256sum "$repo/frontend/package-lock.json" | cut -d' ' -f1; }
 ensure_node_modules() {
     local stamp=$repo/frontend/node_modules/.mooring-lock
     [ "$(cat "$stamp" 2>/dev/null)" = "$(lock_stamp)" ] && return
+    ensure_node
     step "Install the dashboard's packages" "check the network, then run this again" \
         npm --prefix "$repo/frontend" ci --no-audit --no-fund
     lock_stamp > "$stamp"
 }
 
+# building COMMAND…: run it while nobody else builds frontend/dist
+building() {
+    local lock status=0
+    exec {lock}< "$repo/frontend"
+    flock "$lock"
+    "$@" || status=$?
+    exec {lock}<&-
+    return "$status"
+}
+
 # ensure_frontend: frontend/dist is the build of the present sources
-ensure_frontend() {
+ensure_frontend() { building build_frontend; }
+
+build_frontend() {
     local stamp=$repo/frontend/dist/.mooring-sources want
     want=$(frontend_stamp)
     [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
-    ensure_node
     ensure_node_modules
+    ensure_node
     step "Build the dashboard" "run: npm --prefix frontend run build" npm --prefix "$repo/frontend" run build
     echo "$want" > "$stamp"
+}
+
+# check_frontend: types, lint and unit tests of the dashboard, and its build
+check_frontend() { building check_and_build_frontend; }
+
+check_and_build_frontend() {
+    ensure_node
+    npm --prefix "$repo/frontend" run check --silent && frontend_stamp > "$repo/frontend/dist/.mooring-sources"
 }
