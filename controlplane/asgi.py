@@ -23,6 +23,7 @@ async def _serve() -> None:
     from controlplane.accounts.revocation import watch
     from controlplane.engine_api.environment import forget_environments
     from controlplane.frontdoor.dispatch import Dispatch
+    from controlplane.frontdoor.listeners import listeners
     from controlplane.gateway.calls import client
     from controlplane.jobs.execution import leases
     from controlplane.jobs.waiting import waiter
@@ -30,7 +31,7 @@ async def _serve() -> None:
     from controlplane.routing import sockets
     from controlplane.streams.hints import hub
     from wire.net.asgi import App
-    from wire.net.server import serve, tcp_listener, unix_listener
+    from wire.net.server import serve
 
     def on_hint(hint: Hint | None) -> None:
         waiter().on_hint(hint)
@@ -48,12 +49,11 @@ async def _serve() -> None:
         asyncio.create_task(watch().run(), name="revocation"),
     ]
     app = Dispatch(dashboard=cast(App, get_asgi_application()), sockets=sockets)
-    listeners = [
-        unix_listener(settings.MOORING_ENGINE_SOCKET, mode=0o660, name="engine"),
-        tcp_listener(settings.MOORING_LISTEN_ADDRESS, settings.MOORING_PORT, name="public"),
-    ]
+    bound, certificate = listeners()
+    if certificate is not None:
+        background.append(asyncio.create_task(certificate.watch(), name="certificate"))
     try:
-        async with serve(app, listeners, grace_s=3.0):
+        async with serve(app, bound, grace_s=3.0):
             logger.info("asgi.ready socket=%s port=%d", settings.MOORING_ENGINE_SOCKET, settings.MOORING_PORT)
             await stop.wait()
     finally:

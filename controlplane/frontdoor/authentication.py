@@ -34,11 +34,12 @@ async def engine_actor(scope: Scope) -> Actor:
     secret = _bearer(scope)
     if not secret:
         raise Unauthenticated("authentication required: send a bearer token (HttpHeaders in the client's config.json)")
-    key = digest_of(secret)
+    address = peer_address(peer)
+    key = f"{digest_of(secret)} {address}"  # the actor carries the address into records
     found = _remembered.get(key)
     if found is not None and time.monotonic() - found[0] < REMEMBER_S:
         return found[1]
-    actor = await in_thread(_token_actor, secret, peer_address(peer))
+    actor = await in_thread(_token_actor, secret, address)
     if len(_remembered) > 10_000:
         _remembered.clear()
     _remembered[key] = (time.monotonic(), actor)

@@ -23,11 +23,15 @@ MOORING_SECRET_KEY_FILE = Path(os.environ.get("MOORING_SECRET_KEY_FILE", MOORING
 MOORING_LISTEN_ADDRESS = os.environ.get("MOORING_LISTEN_ADDRESS", "0.0.0.0")
 MOORING_PORT = int(os.environ.get("MOORING_PORT", "8080"))
 MOORING_PUBLIC_URL = os.environ.get("MOORING_PUBLIC_URL", f"http://localhost:{MOORING_PORT}").rstrip("/")
+MOORING_TLS_CERTIFICATE = os.environ.get("MOORING_TLS_CERTIFICATE", "")  # a chain in PEM: makes the TLS port
+MOORING_TLS_KEY = os.environ.get("MOORING_TLS_KEY", "")
+MOORING_TLS_LISTEN_ADDRESS = os.environ.get("MOORING_TLS_LISTEN_ADDRESS", "0.0.0.0")
+MOORING_TLS_PORT = int(os.environ.get("MOORING_TLS_PORT", "8443"))
+MOORING_TRUST_PROXY = os.environ.get("MOORING_TRUST_PROXY") == "1"  # believe what a proxy in front says of its client
 MOORING_REDIS_URL = os.environ.get("MOORING_REDIS_URL", f"unix://{MOORING_RUN / 'valkey.sock'}")
 ALLOWED_HOSTS = [name for name in os.environ.get("MOORING_ALLOWED_HOSTS", "*").split(",") if name]
 
 # --- limits -----------------------------------------------------------------------------------------------------------
-MOORING_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # request bodies that are read whole; streams have no limit
 MOORING_JOB_LEASE_S = 10.0  # a running job whose worker is silent for this long is handed to another worker
 MOORING_JOB_ATTEMPTS = 3
 MOORING_JOB_REDISPATCH_S = 4.0  # a queued job nobody took for this long lost its message
@@ -35,7 +39,7 @@ MOORING_JOB_KEEP_DAYS = 30  # ended jobs and their output; the audit record stay
 MOORING_ENROLMENT_TTL_S = 3600
 MOORING_SETUP_TTL_S = 1800
 MOORING_REVOCATION_CHECK_S = 2.0  # how often an open stream's right to be open is looked up again
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bodies of the dashboard's side
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database_from_environment(os.environ.get("MOORING_DATABASE_URL"), MOORING_PLANE_DATA / "db.sqlite3")
@@ -127,7 +131,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["controlplane.web_api.authentication.RequestAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["controlplane.web_api.permissions.DenyUnlessDeclared"],
     "DEFAULT_RENDERER_CLASSES": ["controlplane.web_api.renderers.OrjsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["controlplane.web_api.parsers.OrjsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "controlplane.web_api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,

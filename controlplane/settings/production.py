@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from controlplane.settings.base import *  # noqa: F403
-from controlplane.settings.base import MOORING_PUBLIC_URL, MOORING_SECRET_KEY_FILE
+from controlplane.settings.base import (
+    MOORING_PUBLIC_URL,
+    MOORING_SECRET_KEY_FILE,
+    MOORING_TLS_CERTIFICATE,
+    MOORING_TRUST_PROXY,
+)
 
 DEBUG = False
 
@@ -21,8 +27,10 @@ def _read_secret_key() -> str:
 
 SECRET_KEY = _read_secret_key()
 
-_secure = MOORING_PUBLIC_URL.startswith("https://") or os.environ.get("MOORING_SECURE_COOKIES") == "1"
-SESSION_COOKIE_SECURE = _secure
+_public = urlsplit(MOORING_PUBLIC_URL)
+_secure = _public.scheme == "https" or bool(MOORING_TLS_CERTIFICATE) or os.environ.get("MOORING_SECURE_COOKIES") == "1"
+SESSION_COOKIE_SECURE = _secure  # browsers count http://localhost as secure
 CSRF_COOKIE_SECURE = _secure
-SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _secure else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if os.environ.get("MOORING_TRUST_PROXY") == "1" else None
+# A promise about the whole host name, other ports' services included: only made when the name is ours alone.
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _public.scheme == "https" and _public.port in (None, 443) else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if MOORING_TRUST_PROXY else None

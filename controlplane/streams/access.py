@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
 from django.utils.crypto import constant_time_compare
 
 from controlplane.accounts.actor import ANONYMOUS, Actor
@@ -25,14 +25,22 @@ def _header(scope: Any, name: bytes) -> str:
 
 
 def is_own_origin(scope: Any) -> bool:
-    """Return whether the page that opened the socket is ours: a missing, `null` or foreign origin is refused."""
+    """Return whether the page that opened the socket is ours: a missing, `null` or foreign origin is refused, and so is
+    a page that came unencrypted when the socket did not: whoever is on the line may have written that page."""
     origin = urlsplit(_header(scope, b"origin"))
     host = _header(scope, b"host")
     if origin.scheme not in ("http", "https") or not origin.netloc or not host:
         return False
     if f"{origin.scheme}://{origin.netloc}" in settings.CSRF_TRUSTED_ORIGINS:
         return True
-    return origin.netloc == host and validate_host(host.rpartition(":")[0] or host, settings.ALLOWED_HOSTS)
+    if origin.scheme == "http" and _is_encrypted(scope):
+        return False
+    return origin.netloc == host and validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+
+
+def _is_encrypted(scope: Any) -> bool:
+    forwarded = settings.MOORING_TRUST_PROXY and _header(scope, b"x-forwarded-proto") == "https"
+    return bool(forwarded) or scope.get("scheme") == "wss"
 
 
 def session_actor(scope: Any, source: str) -> Actor:

@@ -23,7 +23,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def client_address(request: HttpRequest | Request) -> str:
-    """Return the peer's address; `X-Forwarded-For` never counts unless the frontdoor put it there."""
+    """Return the peer's address; that of a proxy's client where the frontdoor believes the proxy."""
     return str(request.META.get("REMOTE_ADDR") or "")
 
 

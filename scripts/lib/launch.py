@@ -9,27 +9,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orphans
 import service
 import starter
 from follow import follow
-from programs import PLANE_PROGRAMS, REPOSITORY, Instance, write_configuration
+from programs import PLANE_PROGRAMS, REPOSITORY, Instance, Tls, write_configuration
 
-DEFAULT_PORT = 8420
+DEFAULT_PORT, DEFAULT_TLS_PORT = 8420, 8443
 T = TypeVar("T")
 
 
@@ -90,12 +92,16 @@ def start_supervisor(
         service.install(instance, configuration)
     if instance.supervisor() is None:
         orphans.stop(instance.data)
-        if with_plane and port_is_taken(instance.listen, instance.port):
-            raise StepFailed(
-                f"TCP port {instance.port} is in use",
-                f"another program listens on {instance.listen}:{instance.port}",
-                "choose another with --port N, or stop that program",
-            )
+        wanted = [(instance.listen, instance.port, "--port")] if with_plane else []
+        if with_plane and instance.tls is not None:
+            wanted.append(("", instance.tls.port, "--tls-port"))
+        for listen, port, option in wanted:
+            if port_is_taken(listen, port):
+                raise StepFailed(
+                    f"TCP port {port} is in use",
+                    f"another program listens on {listen or '0.0.0.0'}:{port}",
+                    f"choose another with {option} N, or stop that program",
+                )
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # tunnels and streams are descriptors
         if as_service:
@@ -238,6 +244,25 @@ def findings(instance: Instance) -> list[dict[str, str]]:
     return []
 
 
+def tls_of(arguments: argparse.Namespace, remembered: Mapping[str, Any]) -> Tls | None:
+    """The TLS port that was asked for, now or at the last start; None without one. Raises StepFailed when its
+    certificate cannot be used."""
+    told = {} if arguments.no_tls else dict(remembered.get("tls") or {})
+    if arguments.tls_cert:
+        told |= {"certificate": str(Path(arguments.tls_cert).resolve()), "key": str(Path(arguments.tls_key).resolve())}
+    if not told:
+        return None
+    tls = Tls(told["certificate"], told["key"], arguments.tls_port or told.get("port", DEFAULT_TLS_PORT))
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise StepFailed(
+            f"The certificate {tls.certificate} cannot be used", str(error),
+            "give --tls-cert a chain and --tls-key its key, both PEM files without a password, or --no-tls",
+        ) from None  # fmt: skip
+    return tls
+
+
 def up(arguments: argparse.Namespace) -> int:
     """Bring the instance up; in front unless --detach."""
     began = time.monotonic()
@@ -249,6 +274,7 @@ def up(arguments: argparse.Namespace) -> int:
         arguments.port or remembered.get("port", DEFAULT_PORT),
         arguments.listen or remembered.get("listen", "127.0.0.1"),
         tuple(arguments.agent_flag or remembered.get("agent_flags", ())),
+        tls_of(arguments, remembered),
     )
     for directory in (instance.run, instance.log, instance.data / "plane"):
         directory.mkdir(parents=True, exist_ok=True)
@@ -257,7 +283,8 @@ def up(arguments: argparse.Namespace) -> int:
     fingerprint = sources_fingerprint()
     changed = instance.supervisor() is not None and remembered.get("sources") != fingerprint
     memory = {"port": instance.port, "listen": instance.listen, "agent_flags": instance.agent_flags}
-    saved.write_text(json.dumps({**memory, "sources": fingerprint}))
+    tls = dataclasses.asdict(instance.tls) if instance.tls is not None else None
+    saved.write_text(json.dumps({**memory, "tls": tls, "sources": fingerprint}))
 
     step("Make secrets", lambda: manage(instance, "ensure_secrets"))
     step("Migrate the database", lambda: manage(instance, "migrate", "--noinput", "-v", "0"))
@@ -303,6 +330,8 @@ def report(instance: Instance, link: str, problems: list[dict[str, str]], took_s
     if link:
         print("              (this set-up link works once; scripts/up prints a new one until it is used)")
     print(f"  Docker      export DOCKER_HOST=unix://{instance.engine_socket}")
+    if instance.tls is not None:
+        print(f"  Elsewhere   https://{socket.getfqdn()}:{instance.tls.port}/ (docker clients: docs/control-plane.md)")
     if with_agent:
         who = "root only" if os.getuid() == 0 else "yours only"
         print(f"  This host   unix://{instance.agent_socket} (its own engine, {who})")
@@ -352,6 +381,10 @@ def main() -> int:
     start.add_argument("--data", default="/var/lib/mooring")
     start.add_argument("--port", type=int)
     start.add_argument("--listen")
+    start.add_argument("--tls-cert", metavar="FILE")
+    start.add_argument("--tls-key", metavar="FILE")
+    start.add_argument("--tls-port", type=int)
+    start.add_argument("--no-tls", action="store_true")
     start.add_argument("--detach", action="store_true")
     start.add_argument("--admin")
     start.add_argument("--admin-password-file")
@@ -371,6 +404,8 @@ def main() -> int:
         return stop_instance(Instance(data, 0, ""))
     if arguments.command == "up" and bool(arguments.admin) != bool(arguments.admin_password_file):
         start.error("--admin and --admin-password-file belong together")
+    if arguments.command == "up" and bool(arguments.tls_cert) != bool(arguments.tls_key):
+        start.error("--tls-cert and --tls-key belong together")
     try:
         return up(arguments) if arguments.command == "up" else join_elsewhere(arguments)
     except StepFailed as failure:

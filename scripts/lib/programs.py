@@ -18,6 +18,23 @@ DEV_AGENTS = ("harbour-1", "harbour-2")
 
 
 @dataclass(frozen=True)
+class Tls:
+    """The certificate chain and key (PEM files) of the TLS port."""
+
+    certificate: str
+    key: str
+    port: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "MOORING_TLS_CERTIFICATE": self.certificate,
+            "MOORING_TLS_KEY": self.key,
+            "MOORING_TLS_PORT": str(self.port),
+        }
+
+
+@dataclass(frozen=True)
 class Instance:
     """One data directory and everything that is derived from it."""
 
@@ -25,6 +42,7 @@ class Instance:
     port: int
     listen: str
     agent_flags: tuple[str, ...] = ()
+    tls: Tls | None = None
 
     @property
     def run(self) -> Path:
@@ -61,11 +79,16 @@ class Instance:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
+    def listening(self) -> dict[str, str]:
+        """Where the plane listens. The process manager starts asgi anew when one of these changes."""
+        tls = self.tls.environment if self.tls is not None else {}
+        return {"MOORING_PORT": str(self.port), "MOORING_LISTEN_ADDRESS": self.listen, **tls}
+
+    @property
     def environment(self) -> dict[str, str]:
         return {
             "MOORING_DATA": str(self.data),
-            "MOORING_PORT": str(self.port),
-            "MOORING_LISTEN_ADDRESS": self.listen,
+            **self.listening,
             orphans.MARK: str(self.data),
             "DJANGO_SETTINGS_MODULE": "controlplane.settings.production",
             "PYTHONPATH": str(REPOSITORY),
@@ -131,7 +154,6 @@ def write_configuration(
     programs = {name: command for name, command in programs.items() if name not in dropped}
     started_later = {*(() if agent_at_once else ("agent",)), *(more or {})}
     programs |= more or {}
-    environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in instance.environment.items())
     lines = [
         "[unix_http_server]", f"file={instance.supervisor_socket}", "chmod=0600", "",
         "[supervisorctl]", f"serverurl=unix://{instance.supervisor_socket}", "",
@@ -139,7 +161,7 @@ def write_configuration(
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface", "",
         "[supervisord]", f"pidfile={instance.run}/supervisord.pid", f"logfile={instance.log}/supervisord.log",
         "logfile_maxbytes=5MB", "logfile_backups=2", "minfds=1024", "umask=022", f"directory={REPOSITORY}",
-        f"childlogdir={instance.log}", f"environment={environment}", "",
+        f"childlogdir={instance.log}", f"environment={_assignments(instance.environment)}", "",
     ]  # fmt: skip
     for priority, (name, command) in enumerate(programs.items(), start=1):
         lines += [
@@ -151,9 +173,15 @@ def write_configuration(
         ]  # fmt: skip
         if name in ("asgi", "agent", "gateway"):
             lines.insert(-1, "stopsignal=TERM")
+        if name == "asgi":
+            lines.insert(-1, f"environment={_assignments(instance.listening)}")
     path = instance.run / "supervisord.conf"
     path.write_text("\n".join(lines))
     return path
+
+
+def _assignments(environment: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in environment.items())
 
 
 def _valkey() -> Path:
