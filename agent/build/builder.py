@@ -32,6 +32,7 @@ from agent.build.step_cache import StepCache
 from agent.build.step_context import StepContext, new_container_id
 from agent.build.syntax import parse_dockerfile
 from agent.host import failpoints
+from agent.host.threads import in_thread
 from agent.ports.images import Images, Progress
 from agent.ports.storage import Store
 from wire.engine.build import BuildCacheRecord, BuildPruneReport
@@ -76,7 +77,7 @@ class Builder:
     async def start(self) -> None:
         """Remove what an earlier life of the agent left half done. Safe to repeat."""
         await remove_leftovers(self._engine, self._store)
-        await asyncio.to_thread(self._clean)
+        await in_thread(self._clean)
         await self._cache.forget_missing()
 
     def _clean(self) -> None:
@@ -193,7 +194,7 @@ class Builder:
             if context is not None:
                 context.close()
             for directory in (scratch, secrets):
-                await asyncio.to_thread(shutil.rmtree, directory, True)
+                await in_thread(shutil.rmtree, directory, True)
 
     async def prune(
         self, *, all: bool = False, filters: Mapping[str, Sequence[str]] | None = None, keep_storage_bytes: int = 0
@@ -208,7 +209,7 @@ class Builder:
         _check_filters(wanted)
         candidates = [mount for mount in self._cache_mounts.all() if not mount.in_use and _matches(mount, wanted)]
         candidates.sort(key=lambda mount: mount.row.used_at)
-        sizes = {mount.id: await asyncio.to_thread(directory_bytes, mount.path) for mount in candidates}
+        sizes = {mount.id: await in_thread(directory_bytes, mount.path) for mount in candidates}
         held = sum(sizes.values())
         removed: list[str] = []
         reclaimed = 0
@@ -234,7 +235,7 @@ class Builder:
                     Description=f"cached mount {mount.row.target} from exec",
                     InUse=mount.in_use,
                     Shared=False,
-                    Size=await asyncio.to_thread(directory_bytes, mount.path),
+                    Size=await in_thread(directory_bytes, mount.path),
                     CreatedAt=rfc3339_nano(int(mount.row.made_at * 1e9)),
                     LastUsedAt=rfc3339_nano(int(mount.row.used_at * 1e9)),
                     UsageCount=mount.row.uses,

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.host.threads import in_thread
 from agent.ports.storage import Store
 
 __all__ = ["CacheMount", "CacheMounts"]
@@ -97,7 +98,7 @@ class CacheMounts:
             row.used_at, row.uses = now, row.uses + 1
             await self._table.put(identity, msgspec.json.encode(row))
             path = self._directory / identity
-            made = await asyncio.to_thread(_ensure_directory, path, mode, owner)
+            made = await in_thread(_ensure_directory, path, mode, owner)
             yield path, made
         finally:
             self._users[identity] -= 1
@@ -119,9 +120,9 @@ class CacheMounts:
         if self._users[identity]:
             return 0
         path = self._directory / identity
-        size = await asyncio.to_thread(directory_bytes, path)
+        size = await in_thread(directory_bytes, path)
         await self._table.delete(identity)
-        await asyncio.to_thread(shutil.rmtree, path, True)
+        await in_thread(shutil.rmtree, path, True)
         return size
 
 

@@ -14,6 +14,7 @@ from agent.build.ignore import IgnoreRules, parse_ignore
 from agent.build.mounted_tree import MountedTree
 from agent.build.remote_sources import clone_repository, download, is_git_source, is_url
 from agent.build.step_context import new_container_id
+from agent.host.threads import in_thread
 from wire.errors import Internal, Invalid, MooringError
 
 __all__ = ["open_context", "read_dockerfile"]
@@ -38,8 +39,15 @@ async def open_context(remote: str, body: AsyncIterator[bytes], *, dockerfile: s
 
 async def _spool(body: AsyncIterator[bytes], directory: Path) -> BuildContext:
     source = _Batches(body)
+    spooling = asyncio.get_running_loop().run_in_executor(None, spool_context, source, directory)
     try:
-        return await asyncio.to_thread(spool_context, source, directory)
+        return await asyncio.shield(spooling)
+    except asyncio.CancelledError:
+        await source.aclose()  # which ends the thread
+        await asyncio.wait([spooling])
+        if spooling.exception() is None:
+            spooling.result().close()
+        raise
     finally:
         await source.aclose()
 
@@ -92,9 +100,9 @@ async def _from_git(remote: str, directory: Path) -> BuildContext:
     try:
         root = await clone_repository(remote, place / "tree")
         shutil.rmtree(place / "tree" / ".git", ignore_errors=True)
-        return await asyncio.to_thread(_from_directory, root, directory)
+        return await in_thread(_from_directory, root, directory)
     finally:
-        await asyncio.to_thread(shutil.rmtree, place, True)
+        await in_thread(shutil.rmtree, place, True)
 
 
 def _from_directory(root: Path, directory: Path) -> BuildContext:
@@ -130,9 +138,9 @@ async def _from_url(remote: str, directory: Path) -> BuildContext:
             fetched = await download(remote, place / "context")
         except MooringError as error:
             raise Internal(f"error downloading remote context {remote}: {error.message}") from None
-        return await asyncio.to_thread(_from_file, fetched.path, fetched.content_type, directory)
+        return await in_thread(_from_file, fetched.path, fetched.content_type, directory)
     finally:
-        await asyncio.to_thread(shutil.rmtree, place, True)
+        await in_thread(shutil.rmtree, place, True)
 
 
 def _from_file(path: Path, content_type: str, directory: Path) -> BuildContext:

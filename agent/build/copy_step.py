@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import posixpath
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +20,7 @@ from agent.build.root_writer import Ownership, RootWriter
 from agent.build.step_cache import step_key
 from agent.build.step_context import StepContext
 from agent.build.tar_header import BLOCK_BYTES, BadHeader, parse_header
+from agent.host.threads import in_thread
 from agent.images.compression import decompress
 from wire.errors import Internal, Invalid, MooringError
 
@@ -130,7 +130,7 @@ class CopyStep:
     async def _find_items(self, tree: FileTree, source: str) -> list[CopyItem]:
         exclude = self._exclude
         in_context = self.from_image is None
-        return await asyncio.to_thread(find_items, tree, source, exclude=exclude, in_context=in_context)
+        return await in_thread(find_items, tree, source, exclude=exclude, in_context=in_context)
 
     async def _fetch(self, source: str) -> _Found:
         assert isinstance(self.instruction, Add)
@@ -145,7 +145,7 @@ class CopyStep:
         )
         tree = MountedTree(fetched.root)
         self._stack.callback(tree.close)
-        return _Found(tree, await asyncio.to_thread(fetched.items, tree), fetched_bytes=fetched.fetched_bytes)
+        return _Found(tree, await in_thread(fetched.items, tree), fetched_bytes=fetched.fetched_bytes)
 
     def downloads(self) -> list[dict[str, object]]:
         """What a client is told of the files that were fetched, in Docker's shape."""
@@ -178,7 +178,7 @@ class CopyStep:
             await self._find_all()  # the hash was known and the step was not
         archives: list[_Archive] = []
         try:
-            await asyncio.to_thread(self._write, root, archives)
+            await in_thread(self._write, root, archives)
             for archive in archives:
                 chunks = _read_in_thread(archive.tree, archive.item)
                 await self.context.images.archive_put(root, f"/{archive.path}", chunks)
@@ -308,5 +308,5 @@ def _read(tree: FileTree, item: CopyItem, limit_bytes: int | None = None) -> Ite
 
 async def _read_in_thread(tree: FileTree, item: CopyItem) -> AsyncIterator[bytes]:
     pieces = _read(tree, item)
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+    while (piece := await in_thread(next, pieces, None)) is not None:
         yield piece

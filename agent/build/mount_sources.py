@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import posixpath
 import shutil
@@ -19,6 +18,7 @@ from agent.build.run_mounts import RunMount
 from agent.build.step_context import StepContext, new_container_id
 from agent.build.syntax import Heredoc
 from agent.host import files, paths
+from agent.host.threads import in_thread
 from wire.engine.containers import Mount, TmpfsOptions
 from wire.errors import Invalid, NotFound
 
@@ -52,7 +52,7 @@ async def mount_inputs(context: StepContext, mounts: Sequence[RunMount], image_o
         if mount.from_:
             inputs.append(await image_of(mount.from_))
         else:
-            inputs.append(await asyncio.to_thread(_content_of, context.context, mount.source))
+            inputs.append(await in_thread(_content_of, context.context, mount.source))
     return inputs
 
 
@@ -124,9 +124,9 @@ async def _bound(context: StepContext, mount: RunMount, image_of: StageImage, st
     if mount.from_:
         image_id = await image_of(mount.from_)
         rootfs = await stack.enter_async_context(context.mounted(image_id))
-        return await asyncio.to_thread(_inside, rootfs.path, mount.source)
+        return await in_thread(_inside, rootfs.path, mount.source)
     directory = context.scratch / new_container_id()
-    await asyncio.to_thread(_materialise, context.context, mount.source, directory)
+    await in_thread(_materialise, context.context, mount.source, directory)
     stack.callback(shutil.rmtree, directory, True)
     return directory / "mount"
 
@@ -163,7 +163,7 @@ async def _seed(context: StepContext, mount: RunMount, image_of: StageImage, pat
     """Fill a new cache directory from a stage or image."""
     image_id = await image_of(mount.from_)
     async with context.tree_of(image_id) as tree:
-        await asyncio.to_thread(_fill, tree, mount.source, path)
+        await in_thread(_fill, tree, mount.source, path)
 
 
 def _fill(tree: MountedTree, source: str, path: Path) -> None:

@@ -36,6 +36,7 @@ from agent.build.step_cache import step_key
 from agent.build.step_context import StepContext, new_container_id
 from agent.build.syntax import Heredoc
 from agent.host import failpoints
+from agent.host.threads import in_thread
 from agent.ports.images import Image
 from wire.errors import Internal, Invalid, MooringError, NotFound
 
@@ -258,7 +259,7 @@ class StageRunner:
         if await self._use_cached(key, command):
             return
         async with self._writable() as (container_id, root):
-            await asyncio.to_thread(_make_directory, root, self._config.working_dir)
+            await in_thread(_make_directory, root, self._config.working_dir)
             shown_id = await self._placeholder(command)
             await self._emit(ContainerStarted(shown_id))
             created = now()
@@ -408,7 +409,7 @@ class StageRunner:
 
     async def _clean_mount_points(self, container_id: str, targets: tuple[str, ...]) -> None:
         rootfs = await self._context.images.mount(container_id)
-        await asyncio.to_thread(remove_mount_points, rootfs.path, rootfs.upper, targets)
+        await in_thread(remove_mount_points, rootfs.path, rootfs.upper, targets)
         await self._context.images.unmount(container_id)
 
 

@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from agent.host import failpoints
+from agent.host.threads import to_the_end
 from agent.images.blobs import BlobStore, BlobWriter
 from agent.images.catalog import Catalog, LayerRow, Lease
 from agent.images.compression import decompress, detect, prefetch
@@ -130,10 +131,15 @@ class Content:
         work = functools.partial(call, *args, **kwargs)
         return await self._translated(asyncio.get_running_loop().run_in_executor(self._bulk, work))
 
+    async def open_writer(self) -> BlobWriter:
+        """A blob to write, which the caller commits or aborts."""
+        opening = asyncio.get_running_loop().run_in_executor(self._quick, self.blobs.open_writer)
+        return await self._translated(opening, BlobWriter.abort)
+
     @staticmethod
-    async def _translated(future: asyncio.Future[_T]) -> _T:
+    async def _translated(future: asyncio.Future[_T], discard: Callable[[_T], object] | None = None) -> _T:
         try:
-            return await _to_the_end(future)
+            return await to_the_end(future, discard)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise Internal(f"write {error.filename or 'image'}: no space left on device") from error
@@ -344,20 +350,6 @@ class Content:
             if digest not in named:
                 self.blobs.discard(digest)
         await self.collect()
-
-
-async def _to_the_end(future: asyncio.Future[_T]) -> _T:
-    """Await a thread's work so that cancelling leaves no thread behind: what it uses (an fd, a lease, a directory) is
-    given up by the caller's clean-up, and a closed fd's number soon means another file."""
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        while not future.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([future])
-        if not future.cancelled():
-            future.exception()
-        raise
 
 
 def _counted(chunks: Iterable[bytes], on_read: Callable[[int], None]) -> Iterator[bytes]:

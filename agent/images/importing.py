@@ -61,7 +61,7 @@ class Importing:
         if wanted.os not in ("", "linux"):
             raise Invalid("operating system is not supported")
         async with content.lease() as lease:
-            writer = await content.quick(content.blobs.open_writer)
+            writer = await content.open_writer()
             with writer:
                 await content.spool(source, writer)
                 blob = writer.digest()
@@ -146,7 +146,7 @@ class Importing:
         """A layer of everything in a writable directory. `taken_from` is the container whose directory it is when it
         may become the layer itself."""
         content = self._content
-        with await content.quick(content.blobs.open_writer) as writer:
+        with await content.open_writer() as writer:
             size_bytes = await content.bulk(_write_layer, upper, writer)
             blob = writer.digest()
             if blob == EMPTY_LAYER:

@@ -260,7 +260,7 @@ class Pulling:
         """Bring the blob to disk, checked. A cut connection goes on where it broke off; refusals are final."""
         content = self._content
         layer = short_id(blob.digest)
-        writer = await content.quick(content.blobs.open_writer)
+        writer = await content.open_writer()
         attempt = 0
         try:
             meter = Meter(emit, layer, "Downloading", blob.size_bytes)

@@ -17,15 +17,16 @@ import shutil
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import msgspec
 
 from agent.config import Config
 from agent.host import failpoints, mounts
+from agent.host.threads import in_thread
 from agent.ports.storage import Store
 from agent.ports.volumes import Volume
 from agent.volumes import copy_up
@@ -35,9 +36,6 @@ from wire.errors import Conflict, Internal, NotFound
 __all__ = ["LocalVolumes"]
 
 _log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _GONE: Final = ".gone-"
 _NAME_MAX: Final = 255
@@ -114,7 +112,7 @@ class LocalVolumes:
             if name in self._records:
                 return self._volume(self._records[name])
             try:
-                await _in_thread(self._make_directory, name)
+                await in_thread(self._make_directory, name)
             except OSError as error:
                 path = self._data(name).parent
                 raise Internal(
@@ -155,13 +153,13 @@ class LocalVolumes:
             if users := self._users.get(name):
                 raise Conflict(f"remove {name}: volume is in use - [{', '.join(sorted(users))}]")
             gone = self._gone(name)
-            await _in_thread(self._set_aside, name, gone)
+            await in_thread(self._set_aside, name, gone)
             failpoints.hit("volumes.after_set_aside")
             del self._records[name]
             self._users.pop(name, None)
             await self._table.delete(name)
             failpoints.hit("volumes.after_row_removed")
-            await _in_thread(shutil.rmtree, gone, ignore_errors=True)
+            await in_thread(shutil.rmtree, gone, ignore_errors=True)
 
     def _set_aside(self, name: str, gone: Path) -> None:
         while mounts.unmount(self._data(name)):
@@ -175,9 +173,9 @@ class LocalVolumes:
         async with self._alone(name):
             wanted = volume_options.parse(name, record.options)
             if not self._data(name).is_dir():  # somebody tidied up by hand
-                await _in_thread(self._make_directory, name)
+                await in_thread(self._make_directory, name)
             if wanted is not None and not self._users[name]:
-                await _in_thread(self._mount_options, name, wanted)
+                await in_thread(self._mount_options, name, wanted)
             failpoints.hit("volumes.after_mount")
             self._users[name].add(container_id)
         return self._data(name)
@@ -215,13 +213,13 @@ class LocalVolumes:
             users = self._users[name]
             users.discard(container_id)
             if not users and self._records[name].options:
-                await _in_thread(mounts.unmount, self._data(name))
+                await in_thread(mounts.unmount, self._data(name))
 
     async def copy_up(self, name: str, rootfs: Path, path: str) -> None:
         self._record(name)
         async with self._alone(name):
             alone = len(self._users[name]) <= 1
-            await _in_thread(self._copy_up, name, rootfs, path, alone)
+            await in_thread(self._copy_up, name, rootfs, path, alone)
 
     def _copy_up(self, name: str, rootfs: Path, path: str, alone: bool) -> None:
         """Into a directory beside, renamed over the empty one: killed half way, the volume is still empty and the next
@@ -245,20 +243,20 @@ class LocalVolumes:
     async def usage_bytes(self, name: str) -> int:
         self._record(name)
         async with self._measuring:
-            return await _in_thread(_size_bytes, self._data(name))
+            return await in_thread(_size_bytes, self._data(name))
 
     async def recover(self, in_use: Mapping[str, Sequence[str]]) -> None:
         self._users = defaultdict(set, {name: set(users) for name, users in in_use.items() if name in self._records})
         known = {self._gone(name): name for name in self._records}
-        for gone in await _in_thread(self._find_gone):
+        for gone in await in_thread(self._find_gone):
             if gone in known:  # killed between setting it aside and forgetting it
                 del self._records[known[gone]]
                 await self._table.delete(known[gone])
-            await _in_thread(shutil.rmtree, gone, ignore_errors=True)
-        await _in_thread(self._drop_nameless)
+            await in_thread(shutil.rmtree, gone, ignore_errors=True)
+        await in_thread(self._drop_nameless)
         for name, record in self._records.items():
             if record.options and not self._users.get(name):
-                await _in_thread(mounts.unmount, self._data(name))
+                await in_thread(mounts.unmount, self._data(name))
 
     def _gone(self, name: str) -> Path:
         """Where a removed volume waits for its deletion. A name may be as long as a file's; with a prefix it is not."""
@@ -282,16 +280,6 @@ class LocalVolumes:
 
     async def close(self) -> None:
         return None
-
-
-async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """As `asyncio.to_thread`, but a cancelled caller still waits: what it was alone for must be over when it leaves."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
 
 
 def _resolved(host: str) -> str:

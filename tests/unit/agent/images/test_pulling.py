@@ -7,13 +7,14 @@ import bz2
 import gzip
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from agent.images.blobs import digest_of
+from agent.images.blobs import BlobWriter, digest_of
 from agent.images.limits import Limits
 from agent.images.registry.manifests import DOCKER_MANIFEST, OCI_LAYER
 from agent.ports.images import Credentials, Progress
@@ -346,6 +347,30 @@ async def test_pulls_of_one_image_fetch_each_layer_once_and_outlive_each_other(
         assert lines[-1]["status"] == f"Status: Downloaded newer image for {ref}"
     assert images.resolve(ref).diff_ids == (diff_id,)
     assert registry.counts[f"GET /v2/x/blobs/{digest_of(blob)}"] <= 2
+
+
+async def test_a_pull_cancelled_while_its_file_is_opened_leaves_nothing(
+    registry: FakeRegistry, images: FakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, one = layer(1)
+    registry.add_image("a/b:1", [content], [one])
+    opened, go_on = asyncio.Event(), threading.Event()
+    loop, blobs = asyncio.get_running_loop(), images._content.blobs
+    make = blobs.open_writer
+
+    def open_slowly() -> BlobWriter:
+        writer = make()
+        loop.call_soon_threadsafe(opened.set)
+        go_on.wait()
+        return writer
+
+    monkeypatch.setattr(blobs, "open_writer", open_slowly)
+    pulling = asyncio.create_task(pull(images, f"{registry.address}/a/b:1"))
+    await opened.wait()
+    pulling.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(pulling, return_exceptions=True)  # and see the fixture
 
 
 async def test_a_cancelled_pull_leaves_nothing(registry: FakeRegistry, images: FakeImages, tmp_path: Path) -> None:
