@@ -14,6 +14,7 @@ import msgspec
 
 from agent.config import Config
 from agent.host import failpoints
+from agent.host.threads import to_the_end
 from agent.network import definition as definitions
 from agent.network import firewall, ipam, nftables
 from agent.network.definition import BridgeOptions, Definition
@@ -105,7 +106,10 @@ class Bridges:
         return [item for item in self._networks.all() if item.spec.driver == "bridge"]
 
     async def create(self, spec: NetworkSpec) -> Definition:
-        """See the port's `create_network`."""
+        """See the port's `create_network`. What was begun is ended, as Docker does, also for a caller that has gone."""
+        return await to_the_end(asyncio.ensure_future(self._create(spec)))
+
+    async def _create(self, spec: NetworkSpec) -> Definition:
         async with self._lock:
             definition = await self._settle(self._networks.propose(spec))
             try:
@@ -147,7 +151,10 @@ class Bridges:
         self._kernel.apply(firewall.bridge_elements(self._config.nft_table, rules_of(definition)))
 
     async def remove(self, network_id: str) -> None:
-        """See the port's `remove_network`."""
+        """See the port's `remove_network`. Ended as a creation is."""
+        await to_the_end(asyncio.ensure_future(self._remove(network_id)))
+
+    async def _remove(self, network_id: str) -> None:
         async with self._lock:
             definition = self._networks.get(network_id)
             name = definition.spec.name

@@ -75,3 +75,18 @@ async def test_networks_made_at_once_do_not_overlap(lab: Lab) -> None:
     )
     subnets = [item.spec.pools[0].subnet for item in made if not isinstance(item, BaseException)]
     assert len(set(subnets)) == len(subnets) == 7
+
+
+async def test_networks_of_callers_that_left_are_whole_or_not_there(lab: Lab) -> None:
+    chance, prefix = random.Random(5), f"{lab.config.link_prefix}b"
+
+    async def begin(number: int) -> None:
+        making = asyncio.create_task(lab.networking.create_network(NetworkSpec(name=f"n{number}")))
+        await asyncio.sleep(chance.random() * 0.04)
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
+
+    for number in range(20):
+        await begin(number)
+    known = {item.link for item in lab.networking._networks.all() if item.link.startswith(prefix)}
+    assert {name for name in links() if name.startswith(prefix)} == known
