@@ -90,7 +90,14 @@ async def _make(ctx: Context, container: Container) -> int:
     rotation = _rotation(ctx, container)
     check_attributes(record)
     ensure_bind_sources(record)
-    rootfs, netns = await asyncio.gather(ctx.images.mount(container.id), open_network(ctx, container))
+    # Both to their ends, whichever fails: giving back what was made must not meet one that is still making it.
+    rootfs, netns = await asyncio.gather(
+        ctx.images.mount(container.id), open_network(ctx, container), return_exceptions=True
+    )
+    if isinstance(rootfs, BaseException):
+        raise rootfs
+    if isinstance(netns, BaseException):
+        raise netns
     failpoints.hit("start.after_network")
     if peer := container_of(record.host.network_mode):
         other = ctx.containers.resolve(peer).record.config

@@ -56,6 +56,33 @@ async def test_a_run_is_told_in_dockers_order(rig: Rig) -> None:
         await rig.engine.inspect("web")
 
 
+async def test_a_start_that_fails_waits_for_the_other_half(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its network must not come into being after everything was given back."""
+    await _create(rig, "web", "true")
+    told: list[str] = []
+    make, close = rig.networking.open_sandbox, rig.networking.close_sandbox
+
+    async def mount(_: str) -> NoReturn:
+        raise Internal("no mount")
+
+    async def open_slowly(container_id: str, **options: Any) -> Any:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        told.append("opened")
+        return await make(container_id, **options)
+
+    async def close_it(container_id: str) -> None:
+        told.append("closed")
+        await close(container_id)
+
+    monkeypatch.setattr(rig.images, "mount", mount)
+    monkeypatch.setattr(rig.networking, "open_sandbox", open_slowly)
+    monkeypatch.setattr(rig.networking, "close_sandbox", close_it)
+    with pytest.raises(Internal, match="no mount"):
+        await rig.engine.start("web")
+    assert told == ["opened", "closed"]
+
+
 async def test_stop_is_a_no_op_when_already_exited(rig: Rig) -> None:
     await _create(rig, "web", "true")
     with pytest.raises(NotModified):
