@@ -148,8 +148,6 @@ def network_documents(ctx: Context, container: Container) -> dict[str, EndpointS
             shown = show_endpoint(attachment.settings, endpoint)
         else:
             shown = _asked(attachment.settings)
-            if container.record.started_once:
-                shown.network_id = attachment.network_id
         found[attachment.network] = shown
     return found
 
@@ -160,6 +158,7 @@ def _asked(settings: EndpointSettings) -> EndpointSettings:
         links=settings.links,
         aliases=settings.aliases,
         mac_address=settings.mac_address,
+        network_id=settings.network_id,
         driver_opts=settings.driver_opts,
         dns_names=settings.dns_names,
     )

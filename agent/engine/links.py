@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from agent.engine.container import Container
 from agent.engine.context import Context
+from agent.engine.validate_config import container_of
 from wire.engine.containers import HostConfig
 from wire.errors import Internal, Invalid, NotFound
 
 __all__ = ["link_environment", "linked_containers", "parse_link", "resolve_links"]
+
+
+_WITHOUT_RESOLVER = ("", "default", "bridge", "host", "none")
 
 
 def parse_link(link: str) -> tuple[str, str]:
@@ -22,7 +26,9 @@ def parse_link(link: str) -> tuple[str, str]:
 
 
 def resolve_links(ctx: Context, host: HostConfig) -> None:
-    """Check that linked containers exist."""
+    """Check that linked containers exist; on a user's own network a link is a name for its resolver to find later."""
+    if host.network_mode not in _WITHOUT_RESOLVER and container_of(host.network_mode) is None:
+        return
     for link in host.links or ():
         name, _ = parse_link(link)
         try:

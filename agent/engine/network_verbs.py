@@ -206,6 +206,9 @@ async def network_connect(ctx: Context, ref: str, container_ref: str, settings: 
         attachment = Attachment(network=network.spec.name, network_id=network.id, settings=asked)
         if container.has_process:
             await connect(ctx, container, attachment)
+        elif not network.predefined:
+            names = (container.name, *(asked.aliases or ()), container.id[:12], record.config.hostname)
+            asked.dns_names = list(dict.fromkeys(name for name in names if name))
         record.attachments.append(attachment)
         if container.has_process:
             write_etc_files(ctx, container)
@@ -247,7 +250,7 @@ async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, forc
             (item for item in ctx.networking.endpoints(network.id) if item.container_name == container_ref), None
         )
         if endpoint is None:
-            raise
+            raise NotFound(f"endpoint {container_ref} not found") from None
         await ctx.networking.disconnect(endpoint.container_id, network.id)
         return
     network = ctx.networking.get_network(ref)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.names import check_name
 from wire.errors import Conflict, Invalid
@@ -29,6 +30,7 @@ async def rename(ctx: Context, ref: str, name: str) -> None:
         container.record.name = wanted
         try:
             await ctx.networking.rename(container.id, wanted)
+            _rename_endpoints(ctx, container)
             await ctx.containers.save(container)
         except BaseException:
             container.record.name = old
@@ -36,3 +38,11 @@ async def rename(ctx: Context, ref: str, name: str) -> None:
             raise
         ctx.containers.release(old, container.id)
         ctx.events.publish("container", "rename", container.id, container.attributes(oldName=f"/{old}"))
+
+
+def _rename_endpoints(ctx: Context, container: Container) -> None:
+    """Keep the names that live endpoints have now; those of a container at rest follow at its start."""
+    names = {item.network_id: item.dns_names for item in ctx.networking.sandbox_endpoints(container.id)}
+    for attachment in container.record.attachments:
+        if attachment.network_id in names:
+            attachment.settings.dns_names = list(names[attachment.network_id]) or None

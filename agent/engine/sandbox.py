@@ -55,12 +55,23 @@ async def connect(ctx: Context, container: Container, attachment: Attachment) ->
         network = ctx.networking.get_network(attachment.network_id or attachment.network)
     except NotFound:
         network = ctx.networking.get_network(attachment.network)
+    _check_mode(ctx, container.record.host.network_mode)
     attachment.network_id, attachment.network = network.id, network.spec.name
     endpoint = await ctx.networking.connect(
         container.id, container.name, network.id, endpoint_spec(attachment.settings, _links(container, attachment))
     )
+    attachment.settings.network_id = network.id
     attachment.settings.dns_names = list(endpoint.dns_names) or None
     ctx.events.publish("network", "connect", network.id, network_attributes(container, attachment, network.spec.driver))
+
+
+def _check_mode(ctx: Context, mode: str) -> None:
+    """NotFound when the network that the container was created for is gone, also when it is on others now."""
+    if container_of(mode) is None:
+        try:
+            ctx.networking.get_network(mode)
+        except NotFound as error:
+            raise NotFound(f"could not find a network matching network mode {mode}: {error.message}") from error
 
 
 def _links(container: Container, attachment: Attachment) -> dict[str, str]:

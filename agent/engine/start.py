@@ -131,7 +131,7 @@ async def _fail(ctx: Context, container: Container, before: str, error: BaseExce
     if isinstance(error, Exception):  # a cancelled start failed for no reason of its own
         code = error.details.get("exit_code") if isinstance(error, MooringError) else None
         state.error = error.message if isinstance(error, MooringError) else str(error)
-        state.exit_code = code if isinstance(code, int) else 128
+        state.exit_code = code if isinstance(code, int) else state.exit_code or 128
     drop_attachments(container)
     container.ended.set()
     _ = ctx.containers.save(container)

@@ -57,6 +57,7 @@ class Bridges:
         self._networks = networks
         self._in_use = in_use
         self._lock = asyncio.Lock()
+        self._defaults = ipam.DefaultSubnets()  # used on the worker thread only
 
     async def ensure_predefined(self) -> None:
         """Make `none`, `host` and the default bridge known when they are not; follow a changed `bridge_subnet` unless
@@ -135,8 +136,13 @@ class Bridges:
         """Choose the subnets and make the bridge, under the host-wide lock: no other agent takes the same subnet."""
         with _locked(self._config.subnets_lock):
             settled = definitions.resolve_pools(
-                proposal, networks=known, host_subnets=self._kernel.host_subnets(), seed=self._config.instance
+                proposal,
+                networks=known,
+                host_subnets=self._kernel.host_subnets(),
+                defaults=self._defaults,
+                seed=self._config.instance,
             )
+            settled = self._networks.plug(settled, known)
             if settled.predefined:
                 settled = msgspec.structs.replace(settled, user_subnets=False)
             if settled.spec.driver == "macvlan":

@@ -192,7 +192,6 @@ def check_spec(spec: NetworkSpec) -> None:
         raise Invalid("ipv4 pool is empty")
     if spec.ipam_driver not in ("", "default"):
         raise NotFound(f'plugin "{spec.ipam_driver}" not found')
-    BridgeOptions.parse(spec.options)
     version_counts = {4: 0, 6: 0}
     for pool in spec.pools:
         subnet = ipam.parse_subnet(pool.subnet)
@@ -249,12 +248,17 @@ def _canonical(text: str) -> str:
 
 
 def resolve_pools(
-    definition: Definition, *, networks: Iterable[Definition], host_subnets: Iterable[ipam.Subnet], seed: str
+    definition: Definition,
+    *,
+    networks: Iterable[Definition],
+    host_subnets: Iterable[ipam.Subnet],
+    defaults: ipam.DefaultSubnets,
+    seed: str,
 ) -> Definition:
     """Return `definition` with its subnets, ranges and gateways settled.
 
     A subnet that was asked for must not overlap another network's (Forbidden, Docker's text); one that was not is
-    chosen from the default pools, also clear of the host's own routes. `seed` makes the host's IPv6 prefix.
+    the next of `defaults`, also clear of the host's own routes. `seed` makes the host's IPv6 prefix.
     """
     spec = definition.spec
     used = [
@@ -277,13 +281,12 @@ def resolve_pools(
             assert subnet is not None
             if any(other.version == version and other.overlaps(subnet) for other in used):
                 raise Forbidden("Pool overlaps with other one on this address space")
-            ip_range = ipam.parse_subnet(pool.ip_range) or subnet
-            gateway = pool.gateway or str(_first_free(ip_range, subnet, pool.aux_addresses.values()))
+            gateway = _reserve(ipam.AddressPool(subnet, ip_range=ipam.parse_subnet(pool.ip_range)), pool)
             aux |= pool.aux_addresses
             settled |= {f"range{version}": pool.ip_range}
         else:
             taken = [*used, *host_subnets]
-            subnet = ipam.choose_subnet4(taken) if version == 4 else ipam.choose_subnet6(taken, seed)
+            subnet = defaults.choose(taken) if version == 4 else ipam.choose_subnet6(taken, seed)
             gateway = str(subnet.network_address + 1)
             shown.append(IpamPool(subnet=str(subnet), gateway=gateway))
         settled |= {f"subnet{version}": str(subnet), f"gateway{version}": gateway}
@@ -296,11 +299,26 @@ def resolve_pools(
     )
 
 
-def _first_free(ip_range: ipam.Subnet, subnet: ipam.Subnet, aux: Iterable[str]) -> ipam.Address:
-    pool = ipam.AddressPool(
-        subnet, ip_range=ip_range, reserved=[address for text in aux if (address := ipam.parse_address(text))]
-    )
-    return pool.take(0.0)
+def _reserve(addresses: ipam.AddressPool, pool: IpamPool) -> str:
+    """Return the gateway, the lowest free address unless one was asked for. Internal with Docker's text when that or an
+    auxiliary address is not to be had; the gateway comes first, as in Docker."""
+    try:
+        asked = ipam.parse_address(pool.gateway)
+        if asked is None:
+            gateway = str(addresses.take())
+        else:
+            gateway = pool.gateway
+            addresses.take_this(asked)
+    except Forbidden as error:
+        raise Internal(f"failed to allocate gateway ({pool.gateway}): {error.message}") from error
+    for name, text in pool.aux_addresses.items():
+        address = ipam.parse_address(text)
+        try:
+            if address is not None:
+                addresses.take_this(address)
+        except Forbidden as error:
+            raise Internal(f"failed to allocate secondary ip address ({name}:{text}): {error.message}") from error
+    return gateway
 
 
 def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from agent.network import definition as definitions
+from agent.network.ipam import DefaultSubnets
 from agent.network.joining import NOT_HOST, Joining
 from agent.network.networks import Networks
 from agent.network.sandbox import Sandbox
@@ -25,6 +26,7 @@ class FakeNetworking:
         self._netns = netns
         self._networks = Networks(store, prefix="fake")
         self._joining = Joining(self._networks, lambda network_id: len(self.endpoints(network_id)), link_prefix="fake")
+        self._defaults = DefaultSubnets()
         self._sandboxes: dict[str, Sandbox] = {}
         self._ports: dict[str, list[PortBinding]] = {}
         self._next_port = 32768
@@ -38,7 +40,11 @@ class FakeNetworking:
 
     async def _keep(self, proposal: definitions.Definition) -> definitions.Definition:
         if proposal.spec.driver not in ("null", "host"):
-            proposal = definitions.resolve_pools(proposal, networks=self._networks.all(), host_subnets=(), seed="fake")
+            known = self._networks.all()
+            proposal = definitions.resolve_pools(
+                proposal, networks=known, host_subnets=(), defaults=self._defaults, seed="fake"
+            )
+            proposal = self._networks.plug(proposal, known)
         if proposal.predefined:
             proposal = msgspec.structs.replace(proposal, user_subnets=False)
         await self._networks.keep(proposal)

@@ -1,27 +1,25 @@
 """Addresses: which subnet a network gets, and which address an endpoint gets. Pure values, no I/O.
 
-Docker hands out the lowest free address. So do we, with one departure: an address that was just given back is passed
-over for a moment, because the old container's stack may still answer for it (the kernel takes a dropped namespace
-apart some 60 ms later). When nothing else is left, the one that was given back first is used.
+As Docker we hand out the lowest free address, also one that was given back a moment ago, and the default subnets in
+turn: one that was given back comes again only after the others.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from wire.errors import Forbidden, NotFound
 
 __all__ = [
-    "DEFAULT_POOLS", "HOLD_OFF_S", "Address", "AddressPool", "Subnet", "choose_subnet4", "choose_subnet6",
-    "parse_address", "parse_subnet",
+    "DEFAULT_POOLS", "Address", "AddressPool", "DefaultSubnets", "Subnet", "choose_subnet6", "parse_address",
+    "parse_subnet",
 ]  # fmt: skip
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 
-HOLD_OFF_S = 2.0
 DEFAULT_POOLS: tuple[tuple[str, int], ...] = (
     *((f"172.{second}.0.0/16", 16) for second in range(17, 32)),
     ("192.168.0.0/16", 20),
@@ -35,7 +33,6 @@ class AddressPool:
         self.subnet = subnet
         self._range = ip_range or subnet
         self._taken: set[int] = {int(address) for address in reserved}
-        self._given_back: dict[int, float] = {}  # address -> when, oldest first
         if subnet.num_addresses > 2:
             self._taken.add(int(subnet.network_address))
             if subnet.version == 4:
@@ -48,64 +45,57 @@ class AddressPool:
         """Whether the address is taken."""
         return int(address) in self._taken
 
-    def take(self, now: float, *, network: str = "") -> Address:
+    def take(self, *, network: str = "") -> Address:
         """Return the lowest free address. Forbidden with Docker's text (naming `network`) when there is none."""
         first, last = int(self._range.network_address), int(self._range.broadcast_address)
-        while self._given_back:
-            oldest = next(iter(self._given_back))
-            if now - self._given_back[oldest] < HOLD_OFF_S:
-                break
-            del self._given_back[oldest]
         number = first
         while number <= last:
-            if number not in self._taken and number not in self._given_back:
+            if number not in self._taken:
                 self._taken.add(number)
                 return self._address(number)
             number += 1
-        for number in self._given_back:
-            if first <= number <= last:
-                del self._given_back[number]
-                self._taken.add(number)
-                return self._address(number)
         raise Forbidden(f"no available IPv{self.subnet.version} addresses on this network's address pools: {network}")
 
     def take_this(self, address: Address) -> None:
-        """Reserve one address, held off or not. Forbidden: `Address already in use`, or that none at all is free."""
+        """Reserve one address. Forbidden: `Address already in use`, or that none at all is free."""
         number = int(address)
         if len(self._taken) >= self.subnet.num_addresses:
             raise Forbidden("no available addresses on this pool")
         if address not in self.subnet or number in self._taken:
             raise Forbidden("Address already in use")
-        self._given_back.pop(number, None)
         self._taken.add(number)
 
-    def give_back(self, address: Address, now: float) -> None:
+    def give_back(self, address: Address) -> None:
         """Free an address; safe to repeat."""
-        number = int(address)
-        if number in self._taken:
-            self._taken.discard(number)
-            self._given_back[number] = now
+        self._taken.discard(int(address))
 
 
 def _overlaps(candidate: Subnet, used: Iterable[Subnet]) -> bool:
     return any(other.version == candidate.version and candidate.overlaps(other) for other in used)
 
 
-def _candidates(pools: Iterable[tuple[str, int]]) -> Iterator[IPv4Network]:
-    for base, size in pools:
-        network = IPv4Network(base)
-        yield from network.subnets(new_prefix=size)
+class DefaultSubnets:
+    """The subnets for networks that ask for none, handed out in turn. Not kept: an agent starts with the first again.
 
+    As in Docker the turn begins anew when a search ends at the last subnet.
+    """
 
-def choose_subnet4(used: Iterable[Subnet], pools: Iterable[tuple[str, int]] = DEFAULT_POOLS) -> IPv4Network:
-    """Return the first subnet of the default pools that overlaps nothing in `used`. NotFound with Docker's text."""
-    taken = list(used)
-    for candidate in _candidates(pools):
-        if not _overlaps(candidate, taken):
-            return candidate
-    raise NotFound(
-        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
-    )
+    def __init__(self, pools: Iterable[tuple[str, int]] = DEFAULT_POOLS) -> None:
+        self._subnets = [subnet for base, size in pools for subnet in IPv4Network(base).subnets(new_prefix=size)]
+        self._next = 0
+
+    def choose(self, used: Iterable[Subnet]) -> IPv4Network:
+        """Return the next subnet that overlaps nothing in `used`. NotFound with Docker's text when there is none."""
+        taken = list(used)
+        for step in range(len(self._subnets)):
+            candidate = self._subnets[(self._next + step) % len(self._subnets)]
+            if not _overlaps(candidate, taken):
+                after = self._next + step + 1
+                self._next = after if after < len(self._subnets) else 0
+                return candidate
+        raise NotFound(
+            "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+        )
 
 
 def choose_subnet6(used: Iterable[Subnet], seed: str) -> IPv6Network:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 
 from agent.network import definition as definitions
@@ -105,7 +104,7 @@ class Joining:
                 if address is not None:
                     pool.take_this(address)
                 else:
-                    address = pool.take(time.monotonic(), network=f"{definition.spec.name} ({definition.id})")
+                    address = pool.take(network=f"{definition.spec.name} ({definition.id})")
                 taken[version] = str(address)
         except MooringError:
             self._give_back(definition.id, taken)
@@ -116,7 +115,7 @@ class Joining:
         for version, text in addresses.items():
             pool, address = self._networks.pool(network_id, version), ipam.parse_address(text)
             if pool is not None and address is not None:
-                pool.give_back(address, time.monotonic())
+                pool.give_back(address)
 
     def retake(self, endpoint: Endpoint) -> None:
         """After a restart: the addresses of an endpoint that is there."""

@@ -261,8 +261,20 @@ class Kernel:
                 _request_gone(inside, links.delete_link(link.index, interface))
             self._set_defaults(inside, defaults)
 
-    def close_sandbox(self, netns: Path) -> None:
-        """Drop the namespace's pin; its interfaces vanish with it, a moment later. Safe to repeat."""
+    def close_sandbox(self, netns: Path, *, host_links: Iterable[str], others: Iterable[str]) -> None:
+        """Drop the namespace's pin; its interfaces vanish with it, a moment later. Safe to repeat.
+
+        Until then nothing may answer for its addresses, which the next container gets at once: the bridge ports
+        `host_links` are silenced, and the interfaces `others`, which are no bridge ports, are deleted.
+        """
+        route = self._worker.route()
+        for name in host_links:
+            with contextlib.suppress(OSError):  # it has gone already, or its bridge runs a spanning tree
+                link = links.find_link(route, name)
+                if link is not None:
+                    route.request(links.silence_port(link.index))
+        for interface in others:
+            self.unplug(netns, interface, Defaults())
         namespaces.remove_netns(netns)
 
     def _set_port(self, host_link: str, *, hairpin: bool | None = None, isolated: bool | None = None) -> None:

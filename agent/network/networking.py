@@ -320,7 +320,12 @@ class LinuxNetworking:
     def _tear_down(self, sandbox: Sandbox, translations: Sequence[firewall.Translation]) -> None:
         self._publisher.withdraw(translations)
         if not sandbox.host:
-            self._kernel.close_sandbox(sandbox.netns)
+            links = {item.endpoint.interface: item.host_link for item in sandbox.attachments.values()}
+            self._kernel.close_sandbox(
+                sandbox.netns,
+                host_links=[host_link for host_link in links.values() if host_link],
+                others=[interface for interface, host_link in links.items() if interface and not host_link],
+            )
 
     # ports
 
@@ -380,12 +385,12 @@ class LinuxNetworking:
         conf = host.replaced(sandbox.dns, sandbox.dns_search, sandbox.dns_options)
         asked = resolv_conf.ResolvConf(tuple(sandbox.dns), tuple(sandbox.dns_search), tuple(sandbox.dns_options))
         if sandbox.needs_resolver:
-            notes = resolv_conf.notes(asked, kind="internal resolver", servers=conf.servers)
+            notes = resolv_conf.notes(asked, host, kind="internal resolver", servers=conf.servers)
             return resolv_conf.resolved_here(conf).text(notes)
         if sandbox.host:
-            return conf.text(resolv_conf.notes(asked, kind=""))
+            return conf.text(resolv_conf.notes(asked, host, kind=""))
         conf = resolv_conf.legacy(conf, own_servers=bool(sandbox.dns), ipv6=sandbox.gateway(6) is not None)
-        return conf.text(resolv_conf.notes(asked, kind="legacy"))
+        return conf.text(resolv_conf.notes(asked, host, kind="legacy"))
 
     def interface_counters(self, container_id: str) -> Mapping[str, Mapping[str, int]]:
         sandbox = self._sandboxes.get(container_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -19,7 +20,8 @@ __all__ = ["Networks"]
 
 
 class Networks:
-    """Known networks and what is free on each. Used on the event loop only; `bridges` makes them real."""
+    """Known networks and what is free on each. Used on the event loop only, but for `plug`, which reads nothing that
+    changes; `bridges` makes them real."""
 
     def __init__(self, store: Store, *, prefix: str) -> None:
         self._table = store.table("network.networks")
@@ -100,22 +102,26 @@ class Networks:
             return _new(replace(spec, driver="null"))
         if spec.config_from:
             spec = self._with_config(spec)
-        proposal = _new(spec)
-        if spec.driver == "macvlan":
-            parent = BridgeOptions.parse(spec.options).parent
-            if not parent:
+        return _new(spec)
+
+    def plug(self, definition: Definition, known: Sequence[Definition]) -> Definition:
+        """A settled network with its link: the driver's part, after its subnets as in Docker, so that also a network
+        that is refused here has had its turn of the default subnets. `known` are the networks there are."""
+        options = BridgeOptions.parse(definition.spec.options)
+        if definition.spec.driver == "macvlan":
+            if not options.parent:
                 raise Invalid("a macvlan network needs a parent interface: set the option parent")
-            if parent == "lo":
+            if options.parent == "lo":
                 raise Internal("loopback interface is not a valid macvlan parent link")
-            return msgspec.structs.replace(proposal, link=parent, owns_link=False)
-        name = BridgeOptions.parse(spec.options).name or f"{self._prefix}b{proposal.id[:6]}"
-        for other in self._definitions.values():
+            return msgspec.structs.replace(definition, link=options.parent, owns_link=False)
+        name = options.name or f"{self._prefix}b{definition.id[:6]}"
+        for other in known:
             if other.link == name and other.spec.driver == "bridge":
                 raise Forbidden(
-                    f"cannot create network {proposal.id} ({name}): conflicts with network {other.id} ({name}): "
+                    f"cannot create network {definition.id} ({name}): conflicts with network {other.id} ({name}): "
                     "networks have same bridge name"
                 )
-        return msgspec.structs.replace(proposal, link=name)
+        return msgspec.structs.replace(definition, link=name)
 
     def _with_config(self, spec: NetworkSpec) -> NetworkSpec:
         source = self.by_name(spec.config_from)

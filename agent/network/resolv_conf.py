@@ -81,10 +81,10 @@ class ResolvConf:
 
 
 def notes(
-    asked: ResolvConf, *, kind: str, servers: Sequence[str] | None = None, source: Path = _HOST
+    asked: ResolvConf, host: ResolvConf, *, kind: str, servers: Sequence[str] | None = None, source: Path = _HOST
 ) -> tuple[str, ...]:
-    """Where a container's file comes from, in Docker's comments: the host's file, what `asked` put in its place, and
-    with our resolver (`servers`: whom that asks) the servers and who set ndots."""
+    """Where a container's file comes from, in Docker's comments: the host's file, what `asked` put in its place, with
+    our resolver (`servers`: whom that asks) the servers, and who set ndots."""
     given = (("nameservers", asked.servers), ("search", asked.search), ("options", asked.options))
     overrides = " ".join(name for name, value in given if value)
     lines = [f"Based on host file: '{source}'" + (f" ({kind})" if kind else "")]
@@ -92,9 +92,10 @@ def notes(
         shown = " ".join(f"host({server})" if is_loopback(server) else server for server in servers)
         lines.append(f"ExtServers: [{shown}]")
     lines.append(f"Overrides: [{overrides}]")
-    if servers is not None:
-        ndots = any(option.startswith("ndots:") for option in asked.options)
-        lines.append(f"Option ndots from: {'override' if ndots else 'internal'}")
+    options = (("override", asked.options), ("host", () if asked.options else host.options))
+    setters = [who for who, given in options if any(option.startswith("ndots:") for option in given)]
+    if setters or servers is not None:
+        lines.append(f"Option ndots from: {setters[0] if setters else 'internal'}")
     return tuple(lines)
 
 

@@ -238,3 +238,49 @@ async def test_refused_kinds_of_network(rig: Rig) -> None:
         with pytest.raises(MooringError) as caught:
             await _network(rig, "odd", **fields)
         assert (type(caught.value), caught.value.message) == (kind, text)
+
+
+async def test_a_link_on_a_users_network_names_whom_it_likes(rig: Rig) -> None:
+    await _network(rig, "mine")
+    await _create(rig, "web", NetworkMode="mine", Links=["nobody:db"])
+    with pytest.raises(Invalid, match="could not get container for nobody: No such container: nobody"):
+        await _create(rig, "old", Links=["nobody:db"])
+
+
+async def test_a_container_that_is_gone_has_no_endpoint_to_force_out(rig: Rig) -> None:
+    await _network(rig, "mine")
+    with pytest.raises(NotFound) as caught:
+        await rig.engine.network_disconnect("mine", "gone", force=True)
+    assert caught.value.message == "endpoint gone not found"
+
+
+async def test_the_names_of_an_endpoint(rig: Rig) -> None:
+    """Those of a container at rest are settled by the connect alone; those of a live one follow its own name."""
+    for name in ("one", "two"):
+        await _network(rig, name)
+    container_id = await _create(rig, "web", NetworkMode="one")
+
+    async def shown() -> dict[str, Any]:
+        networks = (await rig.engine.inspect(container_id))["NetworkSettings"]["Networks"]
+        return {name: endpoint.dns_names for name, endpoint in networks.items()}
+
+    await rig.engine.network_connect("two", "web", EndpointSettings(aliases=["alias"]))
+    short = container_id[:12]
+    assert await shown() == {"one": None, "two": ["web", "alias", short]}
+    await rig.engine.rename("web", "new")
+    assert await shown() == {"one": None, "two": ["web", "alias", short]}
+    await rig.engine.start("new")
+    await rig.engine.rename("new", "newer")
+    await rig.engine.stop("newer")
+    assert await shown() == {"one": ["newer", short], "two": ["newer", "alias", short]}
+
+
+async def test_a_start_without_the_network_it_was_created_for(rig: Rig) -> None:
+    for name in ("one", "two"):
+        await _network(rig, name)
+    await _create(rig, "web", NetworkMode="one")
+    await rig.engine.network_disconnect("one", "web")
+    await rig.engine.network_connect("two", "web")
+    await rig.engine.network_remove("one")
+    with pytest.raises(NotFound, match="could not find a network matching network mode one: network one not found"):
+        await rig.engine.start("web")

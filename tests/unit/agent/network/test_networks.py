@@ -5,24 +5,27 @@ from __future__ import annotations
 import pytest
 
 from agent.network import definition as definitions
+from agent.network.ipam import DefaultSubnets
 from agent.network.networks import Networks
 from agent.ports.network import IpamPool, NetworkSpec
 from tests.fakes.networking import FakeNetworking
 from tests.fakes.store import MemoryStore
-from wire.errors import Forbidden, NotFound
+from wire.errors import Forbidden, Internal, Invalid, NotFound
 
 
 async def test_a_network_is_read_back_as_it_was() -> None:
     store = MemoryStore()
     networks = Networks(store, prefix="mot")
     spec = NetworkSpec(name="front", enable_ipv6=True, labels={"a": "b"}, options={"x": "y"})
-    made = definitions.resolve_pools(networks.propose(spec), networks=[], host_subnets=[], seed="t")
+    made = definitions.resolve_pools(
+        networks.propose(spec), networks=[], host_subnets=[], defaults=DefaultSubnets(), seed="t"
+    )
     await networks.keep(made)
     again = Networks(store, prefix="mot")
     assert again.all() == [made]
     pool = again.pool(made.id, 4)
     assert pool is not None
-    assert str(pool.take(0)) == "172.17.0.2"  # the gateway stays reserved
+    assert str(pool.take()) == "172.17.0.2"  # the gateway stays reserved
 
 
 async def test_a_network_takes_its_configuration_from_another() -> None:
@@ -51,3 +54,29 @@ async def test_two_networks_cannot_have_one_bridge() -> None:
     assert caught.value.message.endswith(
         f"(named0): conflicts with network {first.id} (named0): networks have same bridge name"
     )
+
+
+async def test_a_refused_network_has_had_its_turn_of_the_default_subnets() -> None:
+    networking = FakeNetworking()
+    await networking.start()
+    with pytest.raises(Invalid, match=r"failed to parse com\.docker\.network\.driver\.mtu value: x"):
+        await networking.create_network(NetworkSpec(name="bad", options={"com.docker.network.driver.mtu": "x"}))
+    made = await networking.create_network(NetworkSpec(name="good"))
+    assert made.spec.pools == (IpamPool(subnet="172.19.0.0/16", gateway="172.19.0.1"),)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "aux", "refusal"),
+    [
+        ("10.9.0.0", {}, "failed to allocate gateway (10.9.0.0): Address already in use"),
+        ("10.9.0.255", {}, "failed to allocate gateway (10.9.0.255): Address already in use"),
+        ("10.9.0.1", {"a": "10.9.0.1"}, "failed to allocate secondary ip address (a:10.9.0.1): Address already in use"),
+        ("", {"a": "10.9.0.1"}, "failed to allocate secondary ip address (a:10.9.0.1): Address already in use"),
+    ],
+)
+async def test_addresses_that_cannot_be_set_aside(gateway: str, aux: dict[str, str], refusal: str) -> None:
+    networking = FakeNetworking()
+    pools = (IpamPool(subnet="10.9.0.0/24", gateway=gateway, aux_addresses=aux),)
+    with pytest.raises(Internal) as caught:
+        await networking.create_network(NetworkSpec(name="n", pools=pools))
+    assert caught.value.message == refusal
