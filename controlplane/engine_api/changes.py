@@ -152,8 +152,13 @@ async def run_streamed(request: Request) -> None:
 def _finish(uid: uuid.UUID, epoch: int, title: str, status: int, refusal: str) -> None:
     if status == 499:
         fail(uid, epoch, title, Cancelled("the client went away"))
-    elif status >= 400:
-        fail(uid, epoch, title, error_for_status(status, refusal or f"the host answered {status}"))
+    elif status >= 400 or refusal:
+        fail(
+            uid,
+            epoch,
+            title,
+            error_for_status(status if status >= 400 else 500, refusal or f"the host answered {status}"),
+        )
     else:
         succeed(uid, epoch, {"status": status, "value": None})
 

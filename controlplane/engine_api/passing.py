@@ -19,6 +19,7 @@ from wire.stdcopy import Decoder
 
 __all__ = ["pass_through", "pass_upgrade", "pass_websocket", "until_disconnect"]
 
+_TAIL_BYTES = 64 * 1024  # of an answer, to find out why something failed
 HTTP_UPGRADE_API = "v1.45"  # from 1.42 on the content type of an attach says whether its stream is framed
 
 
@@ -45,10 +46,10 @@ async def pass_through(
                 await request.write(b"")
             told = b""
             async for chunk in answer.chunks():
-                if answer.status >= 400 and len(told) < 4096:
-                    told += chunk
+                if answer.status >= 400 or operation:
+                    told = (told + chunk)[-_TAIL_BYTES:]
                 await request.write(chunk)
-            request.refusal = _message(told)
+            request.refusal = _message(told) if answer.status >= 400 else _failure(told)
             await request.write(b"", more=False)
             return answer.status
 
@@ -63,6 +64,17 @@ def _message(body: bytes) -> str:
         return str(msgspec.json.decode(body)["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
         return ""
+
+
+def _failure(tail: bytes) -> str:
+    """Return what the last line of a progress stream says went wrong, long after its status; "" if nothing."""
+    line = tail.rstrip().rpartition(b"\n")[2]
+    if not line.startswith(b"{"):
+        return ""
+    with contextlib.suppress(msgspec.DecodeError, AttributeError):
+        told = msgspec.json.decode(line)
+        return str((told.get("errorDetail") or {}).get("message") or told.get("error") or "")
+    return ""
 
 
 async def until_disconnect(request: Request, work: Coroutine[Any, Any, int], *, streams_body: bool = False) -> int:

@@ -54,7 +54,7 @@ class Request:
     raw_path: str
     request_id: str
     started: bool = False
-    refusal: str = ""  # what the host said when it refused what was passed on to it
+    refusal: str = ""  # what the host said when it refused what was passed on to it, or failed at the end of its stream
     body_read: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -17,5 +17,5 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MOORING_REDIS_URL = "memory://"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["NAME"] = str(MOORING_DATA / "db.sqlite3")
+    DATABASES["default"]["NAME"] = ":memory:"  # for commands that only look at models, which find no directory
     DATABASES["default"]["TEST"] = {"NAME": str(MOORING_DATA / "test.sqlite3")}

@@ -113,8 +113,10 @@ def _attention(organisation_id: uuid.UUID, hosts: list[Host], refs: HostRefs) ->
         items.append(_item("container_restarting", "warning", f"{row.name} keeps restarting",
                            f"{row.restart_count} restarts", row.finished_at, "open_logs", host=refs.ref(row.host),
                            container_id=row.container_id))  # fmt: skip
-    # What an engine client got as its answer ("No such container") is no news to anybody else.
+    # What an engine client got as its answer ("No such container"), or saw at the end of its build, is no news to
+    # anybody else; that it was cut off is.
     answered = Q(kind__startswith="engine.", error__code__in=ANSWERED_CODES)
+    answered |= Q(streamed=True) & ~Q(error__code="unavailable")
     failed = list_jobs(organisation_id, state=JobState.FAILED).exclude(answered)
     recent = failed.filter(finished_at__gt=now() - FAILED_JOBS_SINCE)
     for job in recent[:10]:
