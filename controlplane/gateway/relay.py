@@ -58,7 +58,10 @@ class Relay:
                 await _refuse(stream, error.message)
                 return
             await write_head(upstream, msgspec.structs.replace(head, path=path))
-            await _splice(stream, upstream)
+            if stream.read_out:
+                await _pass_answer(stream, upstream)
+            else:
+                await _splice(stream, upstream)
         except (StreamReset, SessionClosed):
             pass  # one side has gone; `finally` tells the other
         except errors.Invalid as error:
@@ -83,6 +86,21 @@ def _split(path: str) -> tuple[uuid.UUID, str]:
 async def _refuse(stream: Stream, message: str) -> None:
     await write_head(stream, AnswerHead(status=503, headers=[(GATEWAY_HEADER, message)]))
     stream.finish()
+
+
+async def _pass_answer(caller: Stream, host: Stream) -> None:
+    """The usual request came whole: only its answer is to be moved, unless the caller goes away before it comes."""
+    host.finish()
+    leaving = asyncio.create_task(_reset_when_closed(caller, host))
+    try:
+        await _pump(host, caller, answer=True)
+    finally:
+        leaving.cancel()
+
+
+async def _reset_when_closed(caller: Stream, host: Stream) -> None:
+    await caller.wait_closed()
+    host.reset()
 
 
 async def _splice(caller: Stream, host: Stream) -> None:

@@ -18,7 +18,7 @@ def list_jobs(
     organisation_id: uuid.UUID, *, state: str = "", host_id: uuid.UUID | None = None, q: str = ""
 ) -> QuerySet[Job]:
     """Return the organisation's jobs, newest first, with their hosts."""
-    query = Job.objects.filter(organisation_id=organisation_id).select_related("host").defer("request")
+    query = Job.objects.filter(organisation_id=organisation_id).prefetch_related("host").defer("request")
     if state:
         query = query.filter(state__in=state.split(","))
     if host_id is not None:

@@ -16,4 +16,4 @@ def rfc3339(value: datetime | None) -> str | None:
     """Return `value` as `2026-01-02T03:04:05.678901Z`; None stays None."""
     if value is None:
         return None
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

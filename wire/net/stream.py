@@ -107,6 +107,11 @@ class Stream:
     async def wait_closed(self) -> None:
         await self._closed.wait()
 
+    @property
+    def read_out(self) -> bool:
+        """True when the peer has finished writing and all it wrote has been read."""
+        return self._got_fin and not self._chunks
+
     # reading
     async def read(self) -> bytes:
         """Return the next bytes (at most a frame's worth) or b"" at the peer's end of writing.
