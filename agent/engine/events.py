@@ -90,7 +90,8 @@ class EventBus:
                 if left_s is not None and left_s <= 0:
                     return
                 try:
-                    item = await asyncio.wait_for(queue.get(), left_s)
+                    async with asyncio.timeout(left_s):
+                        item = await queue.get()
                 except TimeoutError:
                     return
                 if item is None:

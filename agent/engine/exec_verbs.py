@@ -236,7 +236,8 @@ async def exec_resize(ctx: Context, exec_id: str, rows: int, columns: int) -> No
     if not item.began.is_set():
         item.size = (rows, columns)
         try:
-            await asyncio.wait_for(item.began.wait(), _READY_S)
+            async with asyncio.timeout(_READY_S):
+                await item.began.wait()
         except TimeoutError as error:
             raise Internal("timeout waiting for exec session ready") from error
     if item.running and item.tty:

@@ -137,7 +137,8 @@ async def _settle_ended(ctx: Context, container: Container) -> None:
     status = ExitStatus(code=255, exited_at=time.time(), lost=record.boot_id == ctx.boot_id)
     if record.boot_id == ctx.boot_id:
         try:
-            status = await asyncio.wait_for(ctx.runtime.wait(container.id), 5.0)
+            async with asyncio.timeout(5.0):
+                status = await ctx.runtime.wait(container.id)
         except (MooringError, TimeoutError) as error:
             _log.warning("container.exit_unknown id=%s error=%s", container.id, error)
     async with container.lock:

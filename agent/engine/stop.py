@@ -102,7 +102,8 @@ async def _ended(container: Container, seconds: float | None) -> bool:
     if container.stopped.is_set():
         return True
     try:
-        await asyncio.wait_for(container.stopped.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await container.stopped.wait()
     except TimeoutError:
         return False
     return True

@@ -155,7 +155,8 @@ async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[dict[str,
     buffer = b""
     try:
         while True:
-            chunk = await asyncio.wait_for(queue.get(), SILENCE_LIMIT_S)
+            async with asyncio.timeout(SILENCE_LIMIT_S):
+                chunk = await queue.get()
             await asyncio.sleep(BATCH_WAIT_S)
             ended = chunk is None
             buffer += chunk or b""

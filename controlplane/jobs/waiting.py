@@ -58,7 +58,8 @@ class JobWaiter:
         """Return `{state, result, error}` when the job has ended. Cancelling the wait leaves the job alone."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), REREAD_S)
+                async with asyncio.timeout(REREAD_S):
+                    await event.wait()
             event.clear()
             with contextlib.suppress(DatabaseError):
                 outcome = await in_thread(self._look, uid)

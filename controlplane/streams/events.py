@@ -27,7 +27,8 @@ class EventsConsumer(StreamConsumer):
             await self.send_json({"type": "hello"})
             while True:
                 try:
-                    hints = await asyncio.wait_for(subscription.take(), PING_EVERY_S)
+                    async with asyncio.timeout(PING_EVERY_S):
+                        hints = await subscription.take()
                 except TimeoutError:
                     await self.send_json({"type": "ping"})
                     continue

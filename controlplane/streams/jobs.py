@@ -55,7 +55,8 @@ class JobConsumer(StreamConsumer):
                 if done:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), REREAD_S)
+                    async with asyncio.timeout(REREAD_S):
+                        await changed.wait()
                     await asyncio.sleep(GATHER_S)
         finally:
             hub().unwatch_job(str(self._uid), changed)
