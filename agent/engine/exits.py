@@ -20,7 +20,7 @@ from agent.host import failpoints
 from agent.ports.runtime import ExitStatus
 from wire.errors import MooringError
 
-__all__ = ["end_run", "remove_later", "restart_now", "should_restart", "watch"]
+__all__ = ["end_run", "remove_later", "restart_now", "should_restart", "should_start_again", "watch"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ async def _watch(ctx: Context, container: Container) -> None:
         await end_run(ctx, container, status)
 
 
-async def end_run(ctx: Context, container: Container, status: ExitStatus) -> None:
+async def end_run(ctx: Context, container: Container, status: ExitStatus, *, may_restart: bool = True) -> None:
     """Take in that the process has ended. Hold the lock."""
     record = container.record
     state = record.state
@@ -60,7 +60,7 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus) -> Non
     state.pid = 0
     if status.lost:
         state.error = "the monitor of the container vanished: its exit code is not known"
-    again = should_restart(container, ctx.tasks.closing)
+    again = may_restart and should_restart(container, ctx.tasks.closing)
     state.status = "restarting" if again else "exited"
     if again:
         record.restart_count += 1
@@ -104,14 +104,28 @@ def _starts_from_anew(ran_s: float) -> bool:
 def should_restart(container: Container, closing: bool = False) -> bool:
     """What the restart policy says of a run that has just ended."""
     record = container.record
-    policy = record.host.restart_policy
+    policy = record.host.restart_policy.name
     if closing or record.stopped_by_user or record.state.dead:
         return False
-    if policy.name in ("always", "unless-stopped"):
+    return policy in ("always", "unless-stopped") or (policy == "on-failure" and _failed_and_may_try_again(container))
+
+
+def _failed_and_may_try_again(container: Container) -> bool:
+    tries_max = container.record.host.restart_policy.maximum_retry_count
+    return container.record.state.exit_code != 0 and (tries_max == 0 or container.record.restart_count < tries_max)
+
+
+def should_start_again(container: Container) -> bool:
+    """What the policy says when the agent starts, after a reboot or not. Only `unless-stopped` asks then whether a user
+    had stopped it: Docker's way, and the reason for that policy's name."""
+    record = container.record
+    if not record.started_once or record.state.dead:
+        return False
+    if record.host.restart_policy.name == "always":
         return True
-    if policy.name == "on-failure" and record.state.exit_code != 0:
-        return policy.maximum_retry_count == 0 or record.restart_count < policy.maximum_retry_count
-    return False
+    if record.host.restart_policy.name == "on-failure":
+        return _failed_and_may_try_again(container)
+    return should_restart(container)
 
 
 async def _restart_after(ctx: Context, container: Container) -> None:

@@ -2,13 +2,14 @@
 
     row says     process found   becomes
     running      yes             running, watched again (same process, same log)
-    running      no              exited with its real code (the monitor kept it), then as any exit
+    running      no              exited with its real code (the monitor kept it)
     starting     yes             running: the start is finished (`start` of the port is safe to repeat)
     starting     no              as before the start
     restarting   –               restarted now
-    ending       –               exited with the code it says, then as any exit
+    ending       –               exited with the code it says
     removing     –               removed
-    any alive    another boot    exited 255, then the restart policy
+    any alive    another boot    exited 255
+    exited       –               restarted when the restart policy says so of a daemon that starts
 
 What the host has and no row names is removed by the rooms themselves (`recover` of images, networking, volumes).
 """
@@ -24,7 +25,7 @@ from agent.engine import health
 from agent.engine.clock import now_ns
 from agent.engine.container import Container
 from agent.engine.context import Context
-from agent.engine.exits import end_run, remove_later, restart_now
+from agent.engine.exits import end_run, remove_later, restart_now, should_start_again
 from agent.engine.release import release
 from agent.engine.remove import finish_removal
 from agent.ports.runtime import ExitStatus
@@ -132,7 +133,7 @@ async def _settle_ended(ctx: Context, container: Container) -> None:
         return
     if state.status == "ending":
         async with container.lock:
-            await end_run(ctx, container, container.exit_status())
+            await end_run(ctx, container, container.exit_status(), may_restart=False)
         return
     status = ExitStatus(code=255, exited_at=time.time(), lost=record.boot_id == ctx.boot_id)
     if record.boot_id == ctx.boot_id:
@@ -142,11 +143,11 @@ async def _settle_ended(ctx: Context, container: Container) -> None:
         except (MooringError, TimeoutError) as error:
             _log.warning("container.exit_unknown id=%s error=%s", container.id, error)
     async with container.lock:
-        await end_run(ctx, container, status)
+        await end_run(ctx, container, status, may_restart=False)
 
 
 async def _finish(ctx: Context, container: Container) -> None:
-    """What the states between need, and `always` after a reboot."""
+    """What the states between need, and the restart policies. This is no retry: it is not counted."""
     record = container.record
     status = record.state.status
     if status == "removing":
@@ -156,12 +157,7 @@ async def _finish(ctx: Context, container: Container) -> None:
         _ = ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
     elif status == "exited" and record.host.auto_remove and record.started_once:
         remove_later(ctx, container)
-    elif (
-        status == "exited"
-        and record.boot_id != ctx.boot_id
-        and record.started_once
-        and record.host.restart_policy.name == "always"
-    ):
+    elif status == "exited" and should_start_again(container):
         _ = ctx.tasks.spawn(_restart(ctx, container), f"restart {container.id[:12]}")
 
 

@@ -23,12 +23,12 @@ async def _create(rig: Rig, name: str, *cmd: str, **fields: Any) -> str:
     return (await rig.engine.create(name, decode(json.dumps(body).encode(), CreateRequest)))[0]
 
 
-def _rewrite(store: MemoryStore, container_id: str, status: str, **changes: Any) -> None:
+def _rewrite(store: MemoryStore, container_id: str, status: str, *, code: int = 0, **changes: Any) -> None:
     """Make the row what an agent killed at that moment left."""
     row = store.table(TABLE).find(container_id)
     assert row is not None
     record = msgspec.json.decode(row, type=Record)
-    record.state.status = status
+    record.state.status, record.state.exit_code = status, code
     for name, value in changes.items():
         setattr(record, name, value)
     store.table(TABLE).rows[container_id] = msgspec.json.encode(record)
@@ -94,19 +94,44 @@ async def test_a_removal_that_was_cut_off_is_finished(tmp_path: Path) -> None:
     assert store.table(TABLE).find(ref) is None
 
 
-async def test_after_a_reboot_always_means_always(tmp_path: Path) -> None:
+_BY_USER = {"stopped_by_user": True}
+# what Docker Engine 26.1 made of such containers, after a power loss and after an orderly restart alike
+_AFTER_A_START = [
+    ("always", "exited", 0, {}, True), ("always", "exited", 137, _BY_USER, True),
+    ("always", "running", 0, {}, True), ("always", "paused", 0, {}, True),
+    ("always", "created", 0, {"started_once": False}, False),
+    ("unless-stopped", "exited", 0, {}, True), ("unless-stopped", "exited", 137, _BY_USER, False),
+    ("unless-stopped", "running", 0, {}, True), ("unless-stopped", "running", 0, _BY_USER, False),
+    ("on-failure", "exited", 0, {}, False), ("on-failure", "exited", 7, _BY_USER, True),
+    ("on-failure", "running", 0, {}, True), ("on-failure", "restarting", 3, {}, True),
+    ("on-failure:2", "exited", 3, {"restart_count": 2}, False),
+    ("no", "exited", 3, {}, False), ("no", "running", 0, {}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("boot", ["another boot", None])
+@pytest.mark.parametrize(("policy", "status", "code", "changes", "runs"), _AFTER_A_START)
+async def test_restart_policies_when_the_agent_starts(
+    tmp_path: Path, policy: str, status: str, code: int, changes: dict[str, Any], runs: bool, boot: str | None
+) -> None:
     store = MemoryStore()
+    name, _, tries = policy.partition(":")
+    host = {"RestartPolicy": {"Name": name, "MaximumRetryCount": int(tries or 0)}}
     async with open_rig(tmp_path, store=store) as rig:
-        ref = await _create(rig, "web", "sleep", "1000", HostConfig={"RestartPolicy": {"Name": "always"}})
-        other = await _create(rig, "db", "sleep", "1000", HostConfig={"RestartPolicy": {"Name": "unless-stopped"}})
-    _rewrite(store, ref, "exited", started_once=True, stopped_by_user=True, boot_id="another boot")
-    _rewrite(store, other, "exited", started_once=True, stopped_by_user=True, boot_id="another boot")
+        ref = await _create(rig, "web", "sleep", "1000", HostConfig=host)
+        await rig.engine.start(ref)
+        await rig.engine.stop(ref, timeout_s=0)
+    left = {"started_once": True, "stopped_by_user": False, **changes, **({"boot_id": boot} if boot else {})}
+    _rewrite(store, ref, status, code=code, **left)
     async with open_rig(tmp_path, store=store) as rig:
         started = rig.engine.events(filters={"container": [ref], "event": ["start"]})
-        if (await rig.engine.inspect(ref))["State"]["Status"] != "running":
+        if runs and (await rig.engine.inspect(ref))["State"]["Status"] != "running":
             await anext(started)
-        assert (await rig.engine.inspect(ref))["State"]["Status"] == "running"
-        assert (await rig.engine.inspect(other))["State"]["Status"] == "exited"
+        seen = await rig.engine.inspect(ref)
+        assert seen["State"]["Running"] == runs
+        assert seen["RestartCount"] == left.get("restart_count", 0)
+        if status == "running" and not runs:
+            assert (seen["State"]["Status"], seen["State"]["ExitCode"]) == ("exited", 255)
 
 
 async def test_answers_under_an_operation_key_survive(tmp_path: Path) -> None:
