@@ -1,7 +1,8 @@
 """The composition root: makes every room, starts them in order, serves until told to stop, lets go in reverse.
 
 Order: lock, storage, runtime, images, networks, volumes, logs, engine (which takes up running containers), builder,
-then the API's socket, then the link to the control plane. Stopping never stops a container.
+then the API's socket, then the link to the control plane. Stopping never stops a container, unless the machine itself
+is going down.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from agent.api.backends import Backends
 from agent.build.builder import Builder
 from agent.config import Config
 from agent.engine.engine import Engine
-from agent.host import cgroups, doctor, mounts, spawn
+from agent.host import cgroups, doctor, mounts, power, spawn
 from agent.host.facts import HostFacts
 from agent.host.files import Lock, LockHeld
 from agent.ports.network import Networking
@@ -43,6 +44,7 @@ __all__ = ["configure_logging", "report", "run"]
 _log = logging.getLogger(__name__)
 
 _STOP_GRACE_S = 5.0
+_CONTAINERS_STOP_S = 60.0  # the process manager gives us 80, systemd gives it 120
 _EXAMINE_EVERY_S = 60.0  # the plane asks every few seconds; what the doctor looks at changes rarely
 
 
@@ -54,7 +56,7 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     began = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
-        api = await _compose(config, stack)
+        engine, api = await _compose(config, stack)
         listener = unix_listener(config.socket, group=config.socket_group)
         stack.callback(config.socket.unlink, missing_ok=True)
         await stack.enter_async_context(serve(api, [listener], grace_s=_STOP_GRACE_S))
@@ -69,10 +71,13 @@ async def run(config: Config) -> None:
         await stop.wait()
         _notify("STOPPING=1")
         _log.info("agent.stopping")
+        if await power.is_host_going_down():
+            _log.info("agent.containers_stopping reason='the host is going down'")
+            await engine.stop_all(limit_s=_CONTAINERS_STOP_S)
     _log.info("agent.stopped")
 
 
-async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
+async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> tuple[Engine, Api]:
     """Make and start everything below the API; what was started is closed by `stack`."""
     for directory in (config.data, config.run):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -130,7 +135,7 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> Api:
             examined_at = time.monotonic()
         return examined
 
-    return Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read, scratch=config.tmp))
+    return engine, Api(Backends(engine=engine, builder=builder, doctor=examine, facts=facts.read, scratch=config.tmp))
 
 
 async def _open_runtime(config: Config) -> Runtime:

@@ -72,6 +72,7 @@ class Context:
     execs: Execs = field(default_factory=Execs)
     image_holds: ImageHolds = field(default_factory=ImageHolds)
     tasks: Tasks = field(default_factory=Tasks)
+    going_down: bool = False  # the host is: nothing is restarted any more
     watch_run: Callable[[Container], None] = lambda container: None  # wait for the end of a run; set by the engine
     remove_soon: Callable[[Container], None] = lambda container: None  # auto-remove as a task; set by the engine
     boot_id: str = field(default_factory=lambda: Path("/proc/sys/kernel/random/boot_id").read_text().strip())

@@ -97,6 +97,11 @@ class Engine:
         """Recover: take up running containers, sweep leftovers, apply restart policies. Before the API listens."""
         await recover.recover(self._ctx)
 
+    async def stop_all(self, *, limit_s: float) -> None:
+        """Stop what runs, each in its own way and time, for the host is going down; their policies hold at the next
+        start. Returns after `limit_s` at the latest."""
+        await stop.stop_all(self._ctx, limit_s)
+
     async def close(self) -> None:
         """End every task and stream; containers go on."""
         self._ctx.events.close()

@@ -60,7 +60,7 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus, *, may
     state.pid = 0
     if status.lost:
         state.error = "the monitor of the container vanished: its exit code is not known"
-    again = may_restart and should_restart(container, ctx.tasks.closing)
+    again = may_restart and should_restart(container, ctx.tasks.closing or ctx.going_down)
     state.status = "restarting" if again else "exited"
     if again:
         record.restart_count += 1
@@ -131,7 +131,7 @@ def should_start_again(container: Container) -> bool:
 async def _restart_after(ctx: Context, container: Container) -> None:
     await asyncio.sleep(container.backoff_s)
     async with container.lock:
-        if container.record.state.status != "restarting":
+        if container.record.state.status != "restarting" or ctx.going_down:
             return
         container.restart_timer = None
         await restart_now(ctx, container)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal as signals
 from contextlib import suppress
 from typing import Final
@@ -14,7 +15,9 @@ from agent.engine.start import run_created
 from agent.host import failpoints
 from wire.errors import Conflict, Internal, Invalid, MooringError, NotFound, NotModified
 
-__all__ = ["end_process", "kill", "restart", "stop"]
+__all__ = ["end_process", "kill", "restart", "stop", "stop_all"]
+
+_log = logging.getLogger(__name__)
 
 _DEFAULT_GRACE_S: Final = 10
 _KILL_WAIT_S: Final = 10.0  # after SIGKILL; longer only for a process in uninterruptible sleep
@@ -137,6 +140,26 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
             await ctx.runtime.resume(container.id)
     if number == signals.SIGKILL:
         await _ended(container, _KILL_WAIT_S)
+
+
+async def stop_all(ctx: Context, limit_s: float) -> None:
+    """Stop what runs without its being a user's wish. What does not end in time is left to the host's own shutdown."""
+    ctx.going_down = True
+    ends = [asyncio.create_task(_stop_for_good(ctx, container)) for container in ctx.containers if container.running]
+    if ends:
+        _, late = await asyncio.wait(ends, timeout=limit_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+
+
+async def _stop_for_good(ctx: Context, container: Container) -> None:
+    if container.record.state.status == "restarting":  # at the next start it is
+        return
+    try:
+        await end_process(ctx, container, "", None, announce=True)
+    except MooringError as error:
+        _log.warning("container.stop_failed id=%s error=%s", container.id, error.message)
 
 
 async def restart(ctx: Context, ref: str, *, signal: str = "", timeout_s: int | None = None) -> None:

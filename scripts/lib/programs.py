@@ -15,6 +15,7 @@ from supervisor.xmlrpc import SupervisorTransport
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLANE_PROGRAMS = ("valkey", "gateway", "asgi", "worker", "beat")
 DEV_AGENTS = ("harbour-1", "harbour-2")
+_STOP_S = {"agent": 80}  # on a host that goes down it waits for its containers
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,8 @@ def write_configuration(
         lines += [
             f"[program:{name}]", "command=" + " ".join(f'"{a}"' if " " in a or not a else a for a in command),
             f"priority={priority}", f"autostart={'false' if name in started_later else 'true'}", "autorestart=true",
-            "startsecs=1", "startretries=1000000", "stopwaitsecs=20", "stopasgroup=false", "killasgroup=false",
+            "startsecs=1", "startretries=1000000", "stopasgroup=false", "killasgroup=false",
+            f"stopwaitsecs={_STOP_S.get(name, 20)}",
             f"stdout_logfile={instance.log}/{name}.log", "redirect_stderr=true",
             "stdout_logfile_maxbytes=10MB", "stdout_logfile_backups=3", "",
         ]  # fmt: skip

@@ -32,7 +32,7 @@ ExecStart="{python}" -m supervisor.supervisord --nodaemon --silent --configurati
 WorkingDirectory={repository}
 EnvironmentFile={environment}
 Restart=on-failure
-TimeoutStopSec=90
+TimeoutStopSec=120
 # Containers' monitors are in this unit's control group and must outlive it; containers are in groups of their own.
 KillMode=process
 Delegate=yes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,32 @@ async def test_restart_policies_when_the_agent_starts(
         assert seen["RestartCount"] == left.get("restart_count", 0)
         if status == "running" and not runs:
             assert (seen["State"]["Status"], seen["State"]["ExitCode"]) == ("exited", 255)
+
+
+async def test_a_host_that_goes_down_stops_what_runs_and_starts_it_again(tmp_path: Path) -> None:
+    """Each by its own signal and with its own time, as by `docker stop`, but nobody has asked for it."""
+    store = MemoryStore()
+    policies = {"kept": "always", "unless": "unless-stopped", "retried": "on-failure", "one-off": "no"}
+    async with open_rig(tmp_path, store=store) as rig:
+        for name, policy in policies.items():
+            body = {"HostConfig": {"RestartPolicy": {"Name": policy}}, "StopSignal": "SIGUSR1", "StopTimeout": 0}
+            await rig.engine.start(await _create(rig, name, "sleep", "1000", **body))
+        await rig.engine.start(
+            await _create(rig, "gone", "sleep", "1000", StopTimeout=0, HostConfig={"AutoRemove": True})
+        )
+        before = time.time()
+        await rig.engine.stop_all(limit_s=60)
+        for name in policies:
+            state = (await rig.engine.inspect(name))["State"]
+            assert (state["Status"], state["ExitCode"]) == ("exited", 137)
+        told = rig.engine.events(since=f"{before - 1:.6f}", until=f"{time.time():.6f}", filters={"container": ["kept"]})
+        assert [event["Action"] async for event in told][-4:] == ["kill", "kill", "stop", "die"]
+    async with open_rig(tmp_path, store=store) as rig:
+        running = {f"/{name}" for name, policy in policies.items() if policy != "no"}
+        starts = rig.engine.events(since=str(int(before)), filters={"event": ["start"]})
+        while {container["Names"][0] for container in await rig.engine.list()} != running:
+            await anext(starts)
+        assert len(await rig.engine.list(all=True)) == len(policies)  # the one to be removed is
 
 
 async def test_answers_under_an_operation_key_survive(tmp_path: Path) -> None:
