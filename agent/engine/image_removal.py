@@ -152,7 +152,11 @@ async def image_prune(ctx: Context, filters: Filters) -> dict[str, Any]:
     used = {container.record.image_id for container in ctx.containers}
     before = ctx.images.layers_size_bytes()
     records: Records = []
-    for image in ctx.images.list():
+    for listed in ctx.images.list():
+        try:
+            image = ctx.images.resolve(listed.id)  # it may have got a name, or gone, while others were removed
+        except NotFound:
+            continue
         named = bool(image.repo_tags or image.repo_digests)
         if (
             image.id in used

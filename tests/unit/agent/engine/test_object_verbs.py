@@ -157,6 +157,20 @@ async def test_pruning_by_labels(rig: Rig) -> None:
         await rig.engine.image_prune({"dangling": ["foo"]})
 
 
+async def test_a_prune_leaves_what_gets_a_name_meanwhile(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    dangling = {await add_image(rig.images, changes={"Cmd": [name]}) for name in ("one", "other")}
+    delete = rig.images.delete
+
+    async def name_the_other(image_id: str, *, prune_parents: bool = True) -> Any:
+        (other,) = dangling - {image_id}
+        await rig.engine.image_tag(other, "saved", "1")
+        return await delete(image_id, prune_parents=prune_parents)
+
+    monkeypatch.setattr(rig.images, "delete", name_the_other)
+    assert len((await rig.engine.image_prune({}))["ImagesDeleted"]) == 1
+    assert (await rig.engine.image_inspect("saved:1"))["Id"] in dangling
+
+
 async def test_a_prune_leaves_what_a_build_stands_on(rig: Rig) -> None:
     """Neither the image itself nor, when a child of it goes, the parent of a child."""
     base = await rig.engine.image_inspect("busybox")
