@@ -111,7 +111,7 @@ def start_supervisor(
                 [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
                 env={**os.environ, **instance.environment}, check=True, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        wait_until(lambda: instance.supervisor() is not None, 20, "The process manager does not answer", instance)
+        wait_until(lambda: instance.supervisor() is not None, 60, "The process manager does not answer", instance)
         return
     supervisor = instance.supervisor()
     added, changed, removed = supervisor.reloadConfig()[0]
