@@ -52,7 +52,9 @@ async def _attach(backends: Backends, request: Request) -> StdioSession:
 async def attach_websocket(backends: Backends, request: Request) -> None:
     """The same over a real WebSocket: binary messages, never framed."""
     if not request.is_websocket:
-        raise errors.Invalid("websocket: the request is not a WebSocket handshake")
+        backends.engine.require(request.name)
+        await request.answer(400, b"not websocket protocol")
+        return
     duplex = request.duplex()
     session = await _attach(backends, request)
     await duplex.accept()

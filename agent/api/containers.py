@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agent.api.backends import Backends
 from agent.api.request import Request
 from agent.api.shapes import adapt_container, adapt_create
@@ -29,11 +31,22 @@ async def list_(backends: Backends, request: Request) -> None:
 
 async def create(backends: Backends, request: Request) -> None:
     body = adapt_create(await request.decode(CreateRequest), request.version)
+    _refuse_empty(body, request.document)
     platform = request.text("platform") if request.version >= (1, 41) else ""
     container_id, warnings = await backends.engine.create(
         request.text("name"), body, platform, operation=request.operation
     )
     await request.answer_json({"Id": container_id, "Warnings": list(warnings)}, 201)
+
+
+def _refuse_empty(body: CreateRequest, document: bytes) -> None:
+    """A Config with nothing in it is not the same as none: Docker misses the command then."""
+    fields = msgspec.structs.fields(ContainerConfig)
+    if any(getattr(body, field.name) != field.default for field in fields):
+        return
+    named = msgspec.json.decode(document, type=dict[str, msgspec.Raw]) if document.lstrip()[:1] == b"{" else {}
+    if {name.lower() for name in named} & {field.encode_name.lower() for field in fields}:
+        raise errors.Invalid("no command specified")
 
 
 async def inspect(backends: Backends, request: Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import urllib.parse
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -21,6 +22,7 @@ Header = tuple[bytes, bytes]
 JSON: Final = "application/json"
 _MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 _FALSE: Final = frozenset(("", "0", "no", "false", "none"))
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 _JSON_HEADER: Final[Header] = (b"content-type", b"application/json")
 
 
@@ -41,6 +43,7 @@ class Request:
         self.version = version
         self.name = ""
         self.started = False
+        self.document = b""  # what `decode` read
         self._receive = receive
         self._send = send
         self._common_headers = common_headers
@@ -53,6 +56,8 @@ class Request:
     def query(self) -> Mapping[str, Sequence[str]]:
         if self._query is None:
             text = self.scope["query_string"].decode("latin-1")
+            if (wrong := _BAD_ESCAPE.search(text)) is not None:
+                raise errors.Invalid(f'invalid URL escape "{wrong[0]}"')
             self._query = urllib.parse.parse_qs(text, keep_blank_values=True) if text else {}
         return self._query
 
@@ -140,14 +145,18 @@ class Request:
         all is an empty object where it `may_be_empty`."""
         content_type = self.header("content-type")
         if content_type or self.has_body:
-            mime = content_type.partition(";")[0].strip().lower()
+            mime, semicolon, parameters = content_type.partition(";")
+            mime = mime.strip().lower()
+            if semicolon and parameters.strip() and "=" not in parameters:
+                raise errors.Invalid(f"malformed Content-Type header ({content_type}): mime: invalid media parameter")
             if not mime:
                 raise errors.Invalid(f"malformed Content-Type header ({content_type}): mime: no media type")
             if mime != JSON:
                 raise errors.Invalid(f"unsupported Content-Type header ({mime}): must be '{JSON}'")
         if may_be_empty and not self.has_body:
             return decode(b"{}", shape)
-        return decode(await self.body(), shape)
+        self.document = await self.body()
+        return decode(self.document, shape)
 
     async def find(self, shape: type[T]) -> T | None:
         """The JSON body as `shape`, None when there is no body or it is null."""

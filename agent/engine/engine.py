@@ -212,6 +212,10 @@ class Engine:
             detach_keys=detach_keys,
         )  # fmt: skip
 
+    def require(self, ref: str) -> None:
+        """NotFound, or Invalid for an ambiguous id, when there is no such container."""
+        self._ctx.containers.resolve(ref)
+
     async def resize(self, ref: str, rows: int, columns: int) -> None:
         """Resize a container's terminal. Conflict when it does not run."""
         container = self._ctx.containers.resolve(ref)

@@ -120,7 +120,7 @@ async def items(*values: Any) -> AsyncIterator[Any]:
         ("/containers/json?filters=x", 400, "invalid filter"),
         ("/containers/a/archive", 400, "bad parameter: pathcannot be empty"),
         ("/containers/a/logs", 400, "Bad parameters: you must choose at least one stream"),
-        ("/containers/a/attach/ws", 400, "websocket: the request is not a WebSocket handshake"),
+        ("/containers/json?all=%zz", 400, 'invalid URL escape "%zz"'),
         ("/system/df?type=x", 400, "unknown object type: x"),
     ],
 )  # fmt: skip
