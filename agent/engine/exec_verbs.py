@@ -23,7 +23,7 @@ from agent.engine.security import confinement_for
 from agent.engine.users import resolve_user
 from agent.ports.runtime import ExecSpec, ProcessSpec, StdioSession
 from wire.engine.execs import ExecCreateRequest
-from wire.errors import Conflict, Internal, Invalid, MooringError
+from wire.errors import Conflict, Internal, Invalid, MooringError, NotFound
 
 __all__ = ["ExecSession", "exec_create", "exec_inspect", "exec_resize", "exec_start"]
 
@@ -240,7 +240,11 @@ async def exec_resize(ctx: Context, exec_id: str, rows: int, columns: int) -> No
                 await item.began.wait()
         except TimeoutError as error:
             raise Internal("timeout waiting for exec session ready") from error
-    if item.running and item.tty:
+    if not item.running:
+        container = ctx.containers.resolve(item.container_id)
+        _require_running(container, container.id)
+        raise NotFound(f"process does not exist {exec_id}: not found")
+    if item.tty:
         await ctx.runtime.exec_resize(item.container_id, exec_id, rows, columns)
 
 

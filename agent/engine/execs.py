@@ -82,6 +82,12 @@ class Execs:
                 left.append(exec_id)
         return left
 
+    def forget_unstarted(self, exec_ids: Iterable[str]) -> None:
+        """Drop those that were never started: their container has ended, and they with it."""
+        for exec_id in exec_ids:
+            if (found := self._by_id.get(exec_id)) is not None and not found.started:
+                del self._by_id[exec_id]
+
     def forget(self, exec_ids: Iterable[str]) -> None:
         """Drop them with their container."""
         for exec_id in exec_ids:

@@ -48,6 +48,7 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus, *, may
     ran_s = time.monotonic() - container.started_monotonic
     health.end(container)
     container.ended.set()
+    ctx.execs.forget_unstarted(container.exec_ids)
     if status.oom_killed:
         ctx.events.publish("container", "oom", container.id, container.attributes())
     state.exit_code, state.oom_killed, state.lost = status.code, status.oom_killed, status.lost

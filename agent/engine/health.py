@@ -38,6 +38,7 @@ _TIMEOUT_NS: Final = 30 * _S
 _START_INTERVAL_NS: Final = 5 * _S
 _RETRIES: Final = 3
 _LOG_LENGTH: Final = 5
+_KILLED: Final = 137
 _OUTPUT_BYTES: Final = 4096
 
 
@@ -50,8 +51,8 @@ def probe_command(check: Healthcheck | object, shell: list[str] | None = None) -
     kind, *words = check.test
     if kind == "CMD":
         return words
-    if kind == "CMD-SHELL" and words:
-        return [*(shell or ["/bin/sh", "-c"]), words[0]]
+    if kind == "CMD-SHELL":
+        return [*(shell or ["/bin/sh", "-c"]), *words]
     return None
 
 
@@ -147,23 +148,24 @@ async def _take(
 
 
 async def _probe(ctx: Context, container: Container, command: list[str], timeout_s: float) -> tuple[int, str]:
-    shown, exec_id = " ".join(command), random_id()
+    shown, exec_id = f"{command[0] if command else ''} {' '.join(command[1:])}", random_id()
     for action in ("exec_create", "exec_start"):
         ctx.events.publish("container", f"{action}: {shown}", container.id, container.attributes(execID=exec_id))
-    code = -1
+    code = ended = -1
     try:
         if not command:
             raise Invalid("no command specified")
         process = _process(ctx, container, command)
         code, raw = await ctx.runtime.run_probe(container.id, process, timeout_s, _OUTPUT_BYTES + 1)
+        ended = code
         output = raw[:_OUTPUT_BYTES].decode(errors="replace") + ("..." if len(raw) > _OUTPUT_BYTES else "")
     except Timeout:
-        code, output = -1, f"Health check exceeded timeout ({_duration(timeout_s)})"
+        ended, output = _KILLED, f"Health check exceeded timeout ({_duration(timeout_s)})"
     except NotFound:
-        code, output = -1, "the container ended"
-    except MooringError as error:
-        code, output = -1, error.message
-    attributes = container.attributes(execID=exec_id, exitCode=str(code))
+        ended, output = _KILLED, "the container ended"
+    except MooringError as error:  # it never ran: no end to tell of
+        return code, error.message
+    attributes = container.attributes(execID=exec_id, exitCode=str(ended))
     ctx.events.publish("container", "exec_die", container.id, attributes)
     return code, output
 

@@ -20,8 +20,10 @@ _REALTIME = re.compile(r"RT(MIN\+|MAX-)(\d{1,2})")
 
 
 def parse_signal(text: str) -> int:
-    """Number of `TERM`, `SIGTERM`, `sigterm`, `RTMIN+3` or `15`. Invalid with Docker's text."""
-    if text.isdigit():
+    """Number of `TERM`, `SIGTERM`, `sigterm`, `RTMIN+3` or `15`. Invalid with Docker's text.
+
+    A number is taken as it is, but for 0; whether there is such a signal is asked where it is sent."""
+    if re.fullmatch(r"[+-]?[0-9]+", text):
         number = int(text)
         if number == 0:
             raise Invalid(f"invalid signal: {text}")
@@ -41,5 +43,5 @@ def stop_signal(configured: object) -> int:
             number = parse_signal(configured)
         except Invalid:
             return signal.SIGTERM
-        return number if number <= 64 else signal.SIGTERM
+        return number if 0 < number <= 64 else signal.SIGTERM
     return signal.SIGTERM

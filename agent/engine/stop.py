@@ -8,6 +8,7 @@ import signal as signals
 from contextlib import suppress
 from typing import Final
 
+from agent.engine import health
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.signals import parse_signal, stop_signal
@@ -76,9 +77,7 @@ async def end_process(
     try:
         await _send(ctx, container, number)
         failpoints.hit("stop.after_signal")
-        if container.record.state.status == "paused":
-            with suppress(MooringError):
-                await ctx.runtime.resume(container.id)
+        await _wake(ctx, container)
         if await _ended(container, grace_s):
             return
         failpoints.hit("stop.during_grace")
@@ -99,6 +98,18 @@ async def end_process(
 async def _send(ctx: Context, container: Container, number: int) -> None:
     await ctx.runtime.kill(container.id, number)
     ctx.events.publish("container", "kill", container.id, container.attributes(signal=str(number)))
+
+
+async def _wake(ctx: Context, container: Container, *, told: bool = True) -> None:
+    """Resume it when it is paused, for a frozen process gets no signal. One that is killed is not `told` of."""
+    if container.record.state.status != "paused":
+        return
+    with suppress(MooringError):
+        await ctx.runtime.resume(container.id)
+        if told and container.record.state.status == "paused":
+            container.record.state.status = "running"
+            health.resume(ctx, container)
+            ctx.events.publish("container", "unpause", container.id, container.attributes())
 
 
 async def _ended(container: Container, seconds: float | None) -> bool:
@@ -122,10 +133,10 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
     await container.settled()
     _check_signal(signal, f"cannot kill container: {ref}")
     number = parse_signal(signal) if signal else int(signals.SIGKILL)
+    if not 0 < number <= 64:
+        raise Invalid(f"cannot kill container: {ref}: the linux daemon does not support signal {number}")
     if not container.running:
         raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running")
-    if number > 64:
-        raise Invalid(f"cannot kill container: {ref}: the linux daemon does not support signal {number}")
     fatal = number in (signals.SIGKILL, stop_signal(container.record.config.stop_signal)) and number != 0
     if fatal:
         container.record.stopped_by_user = True
@@ -135,9 +146,7 @@ async def kill(ctx: Context, ref: str, *, signal: str = "") -> None:
         await _send(ctx, container, number)
     except NotFound as error:
         raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running") from error
-    if container.record.state.status == "paused" and number == signals.SIGKILL:
-        with suppress(MooringError):
-            await ctx.runtime.resume(container.id)
+    await _wake(ctx, container, told=number != signals.SIGKILL)
     if number == signals.SIGKILL:
         await _ended(container, _KILL_WAIT_S)
 

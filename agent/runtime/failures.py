@@ -136,7 +136,8 @@ def exec_error(message: str, argv0: str) -> MooringError:
     process = _process_failure(message, argv0)
     if process is not None:
         text, code = process
-        return Invalid(f"{_EXEC}unable to start container process: {_ended(text)}", exit_code=code)
+        vice_versa = _VICE_VERSA if "not a directory" in text else ""
+        return Invalid(f"{_EXEC}unable to start container process: {_ended(text)}{vice_versa}", exit_code=code)
     return Internal(f"{_EXEC}{message.removeprefix('exec failed: ')}: unknown", exit_code=126)
 
 
