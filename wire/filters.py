@@ -41,7 +41,7 @@ def check_names(filters: Mapping[str, Sequence[str]], known: Iterable[str]) -> N
     allowed = set(known)
     for name in filters:
         if name not in allowed:
-            raise Invalid(f"invalid filter '{name}'")
+            raise Invalid(f"invalid filter '{name}'" if name else "invalid filter")
 
 
 def flag(filters: Mapping[str, Sequence[str]], name: str, default: bool) -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 from agent.build.build_args import BuildArgs
 from agent.build.durations import format_duration
 from agent.build.expansion import Expander, ExpansionError
-from agent.build.exposed_ports import parse_exposed_ports
 from agent.build.go_text import go_list, quote_list, quote_rune
 from agent.build.instructions import (
     Add,
@@ -37,6 +36,7 @@ from agent.build.instructions import (
     Workdir,
 )  # fmt: skip
 from agent.build.stop_signals import is_signal
+from agent.engine.exposed_ports import parse_exposed_ports
 from wire.errors import Invalid
 
 __all__ = ["DEFAULT_PATH", "DEFAULT_SHELL", "StageConfig"]

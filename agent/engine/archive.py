@@ -85,11 +85,11 @@ async def archive_put(
     container = ctx.containers.resolve(ref)
     _check_path(path)
     point = _mount_of(container, path)
-    if point is not None and not point.rw:
-        raise Forbidden("mounted volume is marked read-only")
-    if point is None and container.record.host.readonly_rootfs:
-        raise Forbidden("container rootfs is marked read-only")
     async with _root(ctx, container, path) as (root, inside):
+        if point is not None and not point.rw:
+            raise Forbidden("mounted volume is marked read-only")
+        if point is None and container.record.host.readonly_rootfs:
+            raise Forbidden("container rootfs is marked read-only")
         try:
             found = await ctx.images.archive_stat(root, inside)
         except NotFound as error:
@@ -106,7 +106,7 @@ async def archive_put(
             )
         except Invalid as error:  # an archive that is none; Docker answers 500
             raise Internal(error.message) from error
-    ctx.events.publish("container", "extract-to-dir", container.id, container.attributes())
+        ctx.events.publish("container", "extract-to-dir", container.id, container.attributes())
 
 
 def _check_path(path: str) -> None:

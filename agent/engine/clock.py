@@ -42,6 +42,7 @@ def parse_timestamp(text: str) -> int | None:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+        wrong = fraction if dot and seconds.removeprefix("-").isdigit() else seconds
+        raise Invalid(f'strconv.ParseInt: parsing "{wrong}": invalid syntax') from error
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     return int(aware.timestamp()) * 1_000_000_000 + aware.microsecond * 1000

@@ -44,7 +44,7 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
             tag=tag,
             author=body.author,
             comment=body.comment,
-            created_by=" ".join([record.path, *record.args]),
+            created_by=" ".join([record.config.cmd] if isinstance(record.config.cmd, str) else record.config.cmd or ()),
             made_by=_document(record.config),
         )
         attributes = {"comment": body.comment, "imageID": image_id, "imageRef": shown}

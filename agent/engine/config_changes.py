@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from agent.engine.exposed_ports import parse_exposed_ports
 from wire.engine.containers import ContainerConfig, Healthcheck
 from wire.errors import Invalid
 
@@ -54,7 +55,7 @@ def _apply(config: ContainerConfig, text: str) -> None:
     elif name == "LABEL":
         config.labels = {**(config.labels or {}), **_pairs("LABEL", rest)}
     elif name == "EXPOSE":
-        ports: dict[str, dict[str, object]] = {port if "/" in port else f"{port}/tcp": {} for port in rest.split()}
+        ports: dict[str, dict[str, object]] = {port: {} for port in parse_exposed_ports(rest.split())}
         config.exposed_ports = {**(config.exposed_ports or {}), **ports}
     elif name == "VOLUME":
         config.volumes = {**(config.volumes or {}), **{path: {} for path in _words(rest)}}

@@ -135,7 +135,8 @@ class Container:
     def attributes(self, **extra: str) -> dict[str, str]:
         """Attributes of this container's events: labels, image, name, then `extra`."""
         config = self.record.config
-        return {**(config.labels or {}), "image": config.image, "name": self.record.name, **extra}
+        image = {"image": config.image} if config.image else {}
+        return {**(config.labels or {}), **image, "name": self.record.name, **extra}
 
 
 def _answer(waiters: list[asyncio.Future[Outcome]], outcome: Outcome) -> None:

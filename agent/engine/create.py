@@ -18,7 +18,7 @@ from agent.engine.names import check_name, random_id, random_name
 from agent.engine.platforms import check_platform
 from agent.engine.record import MountPoint, Record
 from agent.engine.security import unenforced_profile
-from agent.engine.settle import check_request, settle_config, settle_host
+from agent.engine.settle import check_request, settle_config, settle_host, settle_log
 from agent.engine.validate_config import container_of
 from agent.engine.volume_mounts import ensure_volumes, prepare_root
 from agent.host import failpoints
@@ -56,12 +56,8 @@ async def create(
     if config.network_disabled:
         attachments = []
     settle_config(config, image, container_id, socket.gethostname(), host)
-    settle_host(host, ctx.logs, ctx.runtime.info().name)
-    if warning := unenforced_profile(host.security_opt or (), apparmor_here=ctx.runtime.info().apparmor):
-        warnings.append(warning)
+    settle_log(host, ctx.logs)
     _check_peers(ctx, host)
-    resolve_links(ctx, host)
-    points = with_own_mounts(read_mounts(host, _inherited(ctx, host), ctx.config.data), own_mounts)
     path, args = command_of(config)
     record = Record(
         id=container_id,
@@ -72,13 +68,17 @@ async def create(
         args=args,
         config=config,
         host=host,
-        mounts=points,
         attachments=attachments,
         operation=operation,
     )
     ctx.containers.reserve(name, container_id)
     container = Container(record, held=held)
     try:
+        settle_host(host, ctx.runtime.info().name)
+        if warning := unenforced_profile(host.security_opt or (), apparmor_here=ctx.runtime.info().apparmor):
+            warnings.append(warning)
+        resolve_links(ctx, host)
+        record.mounts = with_own_mounts(read_mounts(host, _inherited(ctx, host), ctx.config.data), own_mounts)
         await _materialise(ctx, container, image)
         failpoints.hit("create.before_row")
         ctx.containers.add(container)
@@ -121,6 +121,8 @@ async def _undo(ctx: Context, container: Container) -> None:
     ctx.containers.forget_unfinished(container.id)
     with suppress(OSError):
         os.rmdir(ctx.config.container(container.id))
+    # Docker tells that it is gone, though never that it was there: its id was given out.
+    ctx.events.publish("container", "destroy", container.id, container.attributes())
 
 
 def _check_peers(ctx: Context, host: HostConfig) -> None:
@@ -157,6 +159,8 @@ def _copy(point: MountPoint, changes: Mapping[str, object]) -> MountPoint:
         "anonymous": False,
         "no_copy": True,
         "from_image": False,
+        "inherited": True,
+        "mode": "",
         "create_source": False,
     }
     return MountPoint(**{**fields, **changes})

@@ -60,7 +60,7 @@ def _config(container: Container) -> Any:
     """With the MAC address asked for on the main network, which was a member of Config once."""
     record = container.record
     main = next((item for item in record.attachments if item.network == record.host.network_mode), None)
-    if main is None or not main.settings.mac_address:
+    if main is None or not main.settings.mac_address:  # once it has left that network, the address asked for stays
         return record.config
     shown = copy.copy(record.config)
     shown.mac_address = main.settings.mac_address
@@ -148,6 +148,8 @@ def network_documents(ctx: Context, container: Container) -> dict[str, EndpointS
             shown = show_endpoint(attachment.settings, endpoint)
         else:
             shown = _asked(attachment.settings)
+            if container.record.started_once:
+                shown.mac_address = ""
         found[attachment.network] = shown
     return found
 

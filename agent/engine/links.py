@@ -33,7 +33,7 @@ def resolve_links(ctx: Context, host: HostConfig) -> None:
         name, _ = parse_link(link)
         try:
             found = ctx.containers.resolve(name)
-        except NotFound as error:
+        except (NotFound, Invalid) as error:
             raise Invalid(f"could not get container for {name}: {error.message}") from error
         if found.record.host.network_mode == "host":
             raise Invalid(

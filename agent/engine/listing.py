@@ -256,13 +256,8 @@ def _port_test(ctx: Context, name: str, wanted: Sequence[str]) -> Callable[[Cont
             raise Internal(f"error while looking up for {name} {text}: {reason}") from error
         ports.update((port, protocol or "tcp") for port in range(first, last + 1))
 
-    def test(container: Container) -> bool:
-        if name == "publish":
-            return any((item.host_port, item.protocol) in ports for item in ctx.networking.ports(container.id))
-        return any(
-            (int(number), protocol or "tcp") in ports
-            for number, _, protocol in (port.partition("/") for port in container.record.config.exposed_ports or ())
-            if number.isdigit()
-        )
+    def test(container: Container) -> bool:  # of a port that is published or open now, as Docker
+        shown = "PublicPort" if name == "publish" else "PrivatePort"
+        return any((port.get(shown), port["Type"]) in ports for port in _ports(ctx, container))
 
     return test

@@ -270,6 +270,8 @@ async def network_disconnect(ctx: Context, ref: str, container_ref: str, *, forc
             await ctx.networking.disconnect(container.id, network.id)
             ctx.events.publish("network", "disconnect", network.id, attributes)  # Docker tells a live one twice
         record.attachments.remove(attachment)
+        if attachment.network == record.host.network_mode and attachment.settings.mac_address:
+            record.config.mac_address = attachment.settings.mac_address  # Docker goes on showing it
         if container.has_process:
             write_etc_files(ctx, container)
         await ctx.containers.save(container)

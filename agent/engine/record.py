@@ -53,6 +53,7 @@ class MountPoint(Struct, kw_only=True, omit_defaults=True):
     create_source: bool = False  # --volume makes a missing bind source, --mount does not
     anonymous: bool = False  # made for this container: goes with `rm -v` and --rm
     from_image: bool = False  # copy-up may fill it
+    inherited: bool = False  # by --volumes-from
     tmpfs_size_bytes: int = 0
     tmpfs_mode: int = 0
 

@@ -61,7 +61,7 @@ async def _remove_link(ctx: Context, ref: str) -> None:
         kept = [link for link in host.links or () if parse_link(link)[1] != alias]
         if len(kept) == len(host.links or ()):
             raise NotFound(f"No such container: {ref.strip('/')}")
-        host.links = kept
+        host.links = kept or None
         await ctx.containers.save(container)
 
 

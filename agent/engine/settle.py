@@ -15,7 +15,15 @@ from agent.ports.logs import Logs
 from wire.engine.containers import ContainerConfig, CreateRequest, HostConfig, LogConfig, NetworkingConfig
 from wire.errors import Internal, Invalid, MooringError
 
-__all__ = ["DEFAULT_RUNTIME", "MASKED_PATHS", "READONLY_PATHS", "check_request", "settle_config", "settle_host"]
+__all__ = [
+    "DEFAULT_RUNTIME",
+    "MASKED_PATHS",
+    "READONLY_PATHS",
+    "check_request",
+    "settle_config",
+    "settle_host",
+    "settle_log",
+]
 
 DEFAULT_RUNTIME = "runc"
 """Docker's name for the host's default OCI runtime, whichever program that is; `info` shows its path."""
@@ -54,11 +62,11 @@ def settle_config(
     """Merge the image's config in and give the container its host name."""
     merge_config(config, image_config(image.config if image else {}))
     if not config.hostname:
-        config.hostname = host_name if host.network_mode == "host" or host.uts_mode == "host" else container_id[:12]
+        config.hostname = host_name if host.network_mode == "host" else container_id[:12]
 
 
-def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
-    """Fill in Docker's defaults, in place. Invalid for a log driver, Internal for storage and security options."""
+def settle_log(host: HostConfig, logs: Logs) -> None:
+    """Fill in the log driver, in place. Invalid for a driver or an option that is not known."""
     if not host.log_config.type:
         host.log_config = LogConfig(type="json-file", config=host.log_config.config)
     host.log_config.config = host.log_config.config or {}
@@ -67,6 +75,10 @@ def settle_host(host: HostConfig, logs: Logs, runtime_name: str) -> None:
             logs.check(host.log_config.type, host.log_config.config)
         except MooringError as error:
             raise Invalid(error.message) from error
+
+
+def settle_host(host: HostConfig, runtime_name: str) -> None:
+    """Fill in Docker's defaults, in place. Internal for storage and security options."""
     host.kernel_memory = msgspec.UNSET  # accepted and dropped since the kernel did
     if isinstance(host.storage_opt, dict):
         for name in host.storage_opt:

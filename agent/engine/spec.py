@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def build_spec(
         ),
         device_cgroup_rules=tuple(host.device_cgroup_rules or ()),
         all_devices=host.privileged,
-        cgroup_parent=host.cgroup_parent or ctx.config.cgroup_parent,
+        cgroup_parent=_cgroup_parent(host.cgroup_parent) or ctx.config.cgroup_parent,
         seccomp=confined.seccomp,
         masked_paths=() if host.privileged else tuple(host.masked_paths or ()),
         readonly_paths=() if host.privileged else tuple(host.readonly_paths or ()),
@@ -107,6 +108,11 @@ def build_spec(
         log_path=ctx.config.container_log(record.id) if host.log_config.type != "none" else None,
         init=bool(host.init),
     )
+
+
+def _cgroup_parent(asked: str) -> str:
+    """Without steps upwards: the runtimes take the path as it is."""
+    return posixpath.normpath(f"/{asked}").lstrip("/") if ".." in asked else asked
 
 
 def _names(value: list[str] | str | None) -> list[str]:
@@ -130,7 +136,7 @@ def _namespaces(ctx: Context, host: HostConfig, netns: Path | None) -> dict[str,
         found["pid"] = f"/proc/{_peer(ctx, peer).record.state.pid}/ns/pid" if peer else None
     if host.ipc_mode != "host":
         peer = container_of(host.ipc_mode)
-        found["ipc"] = f"/proc/{_ipc_peer(ctx, peer).record.state.pid}/ns/ipc" if peer else None
+        found["ipc"] = f"/proc/{_ipc_peer(ctx, peer).record.state.pid}/ns/ipc" if peer is not None else None
     if host.cgroupns_mode == "private":
         found["cgroup"] = None
     return found
@@ -144,7 +150,10 @@ def _peer(ctx: Context, ref: str) -> Container:
 
 
 def _ipc_peer(ctx: Context, ref: str) -> Container:
-    other = ctx.containers.resolve(ref)
+    try:
+        other = ctx.containers.resolve(ref)
+    except Invalid as error:
+        raise Invalid(f"failed to join IPC namespace: {error.message}") from error
     if not other.has_process:
         raise Conflict(f"failed to join IPC namespace: container {other.id} is not running")
     if other.record.host.ipc_mode not in ("shareable", "host") and container_of(other.record.host.ipc_mode) is None:
@@ -165,7 +174,7 @@ def shm_source(ctx: Context, container: Container) -> str | None:
     if mode == "shareable":
         return str(ctx.config.shm(container.id))
     peer = container_of(mode)
-    if peer:
+    if peer is not None:
         other = _ipc_peer(ctx, peer)
         return "/dev/shm" if other.record.host.ipc_mode == "host" else shm_source(ctx, other)
     return ""

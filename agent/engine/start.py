@@ -25,7 +25,7 @@ from agent.engine.validate_config import container_of
 from agent.engine.volume_mounts import mount_volumes
 from agent.host import failpoints
 from agent.ports.logs import LogRotation
-from wire.errors import Conflict, MooringError, NotModified
+from wire.errors import Conflict, Invalid, MooringError, NotModified
 
 __all__ = ["run_created", "start"]
 
@@ -87,9 +87,8 @@ async def run_created(ctx: Context, container: Container) -> None:
 async def _make(ctx: Context, container: Container) -> int:
     """Prepare everything and create the (stopped) process; returns its pid."""
     record = container.record
-    rotation = _rotation(ctx, container)
-    check_attributes(record)
-    ensure_bind_sources(record)
+    if record.host.memory == 0 and record.host.memory_swap > 0:  # an update may have left it so
+        raise Invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
     # Both to their ends, whichever fails: giving back what was made must not meet one that is still making it.
     rootfs, netns = await asyncio.gather(
         ctx.images.mount(container.id), open_network(ctx, container), return_exceptions=True
@@ -99,6 +98,9 @@ async def _make(ctx: Context, container: Container) -> int:
     if isinstance(netns, BaseException):
         raise netns
     failpoints.hit("start.after_network")
+    ensure_bind_sources(record)
+    rotation = _rotation(ctx, container)
+    check_attributes(record)
     if peer := container_of(record.host.network_mode):
         other = ctx.containers.resolve(peer).record.config
         record.config.hostname, record.config.domainname = other.hostname, other.domainname

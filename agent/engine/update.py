@@ -47,7 +47,11 @@ async def update(ctx: Context, ref: str, body: UpdateRequest) -> list[str]:
                 resources = build_resources(wanted)
                 if wanted.pids_limit == 0:  # lifted: the runtime has to be told, for absence means "as it is"
                     resources = dataclasses.replace(resources, pids_limit=-1)
-                await ctx.runtime.update(container.id, resources)
+                try:
+                    await ctx.runtime.update(container.id, resources)
+                except MooringError:
+                    ctx.events.publish("container", "update", container.id, container.attributes())  # as Docker
+                    raise
         except MooringError as error:
             raise type(error)(f"Cannot update container {container.id}: {error.message}") from error
         record.host = wanted
@@ -66,7 +70,7 @@ def _apply(host: HostConfig, body: UpdateRequest) -> None:
         raise Conflict("Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set")
     if body.cpu_quota and host.nano_cpus:
         raise Conflict("Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set")
-    if body.memory and not body.memory_swap and body.memory > host.memory_swap >= 0 and host.memory_swap != -1:
+    if body.memory and not body.memory_swap and body.memory > host.memory_swap:  # also of -1: Docker compares numbers
         raise Internal(
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 
 from agent.engine.capabilities import normalise_capabilities
@@ -46,6 +47,8 @@ def check_host_config(host: HostConfig) -> list[str]:
     for rule in host.tmpfs or () if isinstance(host.tmpfs, dict) else ():
         if not rule.startswith("/"):
             raise Invalid(f"invalid mount path: '{rule}' mount path must be absolute")
+        if posixpath.normpath(rule) in ("/", "//"):
+            raise Invalid("invalid specification: destination can't be '/'")
     if host.network_mode == "host" and host.port_bindings:
         warnings.append("Published ports are discarded when using host network mode")
     return warnings

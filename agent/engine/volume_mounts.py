@@ -46,7 +46,7 @@ async def ensure_volumes(ctx: Context, container: Container) -> None:
         point.name, point.driver = volume.name, volume.driver
         if not existed:
             ctx.events.publish("volume", "create", volume.name, {"driver": volume.driver})
-        if not point.from_image and not point.mode:
+        if not point.from_image and not point.inherited and not point.mode:
             point.mode = "z"  # Docker's default mode word of a local volume, shown by inspect
 
 

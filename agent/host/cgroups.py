@@ -143,6 +143,12 @@ class Cgroup:
         except OSError:
             return None
 
+    def write(self, key: str, name: str, text: str) -> None:
+        """Write a file of controller `key`; nothing when there is none."""
+        if directory := self.directories.get(key) or self.directories.get(UNIFIED):
+            with suppress(FileNotFoundError):
+                Path(directory, name).write_text(text)
+
     def read_number(self, key: str, name: str) -> int | None:
         """The same as a number; None for `max` or when it is not there."""
         text = self.read(key, name)

@@ -254,7 +254,8 @@ class _Unpacker:
             facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if not stat.S_ISDIR(facts.st_mode):
                 if self._keep_kinds:
-                    raise Invalid(f'cannot overwrite non-directory "{entry.name}" with directory') from None
+                    path = "/" + entry.name.strip("/")
+                    raise Invalid(f'cannot overwrite non-directory "{path}" with directory "/"') from None
                 was_whiteout = self._whiteouts and stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0
                 self._clear(parent, name, entry)
                 os.mkdir(name, 0o700, dir_fd=parent)

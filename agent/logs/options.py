@@ -41,6 +41,8 @@ def check_names(driver: str, options: Mapping[str, str]) -> None:
         raise Invalid(f"logger: logging mode not supported: {mode}")
     if "max-buffer-size" in options and mode != "non-blocking":
         raise Invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'")
+    if _SIZE.fullmatch(buffer := options.get("max-buffer-size", "0")) is None:
+        raise Invalid(f"error parsing option max-buffer-size: invalid size: '{buffer}'")
     for name in options:
         if name not in _NAMES[driver] | _COMMON:
             if driver == "local":

@@ -302,6 +302,8 @@ class OciRuntime:
         if result.code:
             why = in_runcs_words(said(result.stderr))
             raise Internal(f"runc did not terminate successfully: exit status {result.code}: {why}\n: unknown")
+        if (resources.pids_limit or 0) < 0:
+            self._get(container_id).cgroup.write("pids", "pids.max", "max")
 
     async def delete(self, container_id: str) -> None:
         """See the port."""

@@ -15,10 +15,9 @@ from typing import Any, Final
 from agent.ports.runtime import Device, ProcessSpec, Resources, SandboxSpec, Throttle
 from wire.errors import Invalid
 
-__all__ = ["DEFAULT_DEVICES", "INIT_PATH", "PIDS_UNLIMITED", "build_config", "build_process", "build_resources"]
+__all__ = ["DEFAULT_DEVICES", "INIT_PATH", "build_config", "build_process", "build_resources"]
 
 Json = dict[str, Any]
-PIDS_UNLIMITED: Final = 1 << 22
 
 INIT_PATH: Final = "/sbin/docker-init"
 """Where a container sees the init of `--init`, as under Docker."""
@@ -165,9 +164,8 @@ def build_resources(resources: Resources, cgroup_version: int, *, swap_accountin
     for name, values in (("memory", memory), ("cpu", cpu), ("blockIO", blkio)):
         if values:
             made[name] = values
-    if resources.pids_limit:
-        # crun writes -1 as it is, which the kernel refuses; this many is what the kernel can have at most.
-        made["pids"] = {"limit": PIDS_UNLIMITED if resources.pids_limit < 0 else resources.pids_limit}
+    if (resources.pids_limit or 0) > 0:  # less lifts the limit: crun would write it as it is, which the kernel refuses
+        made["pids"] = {"limit": resources.pids_limit}
     return made
 
 
@@ -187,7 +185,7 @@ def _throttle(throttle: Throttle) -> Json:
 def _device_node(host_path: str, container_path: str) -> Json:
     facts = os.stat(host_path)
     if not (stat.S_ISCHR(facts.st_mode) or stat.S_ISBLK(facts.st_mode)):
-        raise Invalid(f'error gathering device information while adding custom device "{host_path}": not a device node')
+        raise _no_device(host_path, "not a device node")
     return {
         "path": container_path,
         "type": "c" if stat.S_ISCHR(facts.st_mode) else "b",
@@ -212,18 +210,33 @@ def _container_devices(spec: SandboxSpec) -> Iterator[Json]:
 
 
 def _asked_devices(device: Device) -> Iterator[Json]:
-    """A device, or every device of a directory, as Docker's `--device /dev/snd`."""
-    host_path = os.path.realpath(device.host_path)
+    """A device, or every device of a directory, as Docker's `--device /dev/snd`. Invalid when there is none."""
+    host_path = os.path.realpath(device.host_path) if device.host_path else ""
     try:
-        if os.path.isdir(host_path):
-            for path in _host_devices(host_path):
-                yield _device_node(path, device.container_path + path.removeprefix(host_path))
-        else:
+        if not os.path.isdir(host_path):
             yield _device_node(host_path, device.container_path)
+            return
+        found = list(_devices_below(host_path))
     except OSError as error:
-        reason = (error.strerror or "").lower()
-        text = f'error gathering device information while adding custom device "{device.host_path}": {reason}'
-        raise Invalid(text) from None
+        raise _no_device(device.host_path, (error.strerror or "").lower()) from None
+    if not found:
+        raise _no_device(device.host_path, "not a device node")
+    for path in found:
+        yield _device_node(path, device.container_path + path.removeprefix(host_path))
+
+
+def _devices_below(directory: str) -> Iterator[str]:
+    """What cannot be read is passed over, as in Docker."""
+    for where, directories, names in os.walk(directory):
+        directories.sort()
+        for path in sorted(os.path.join(where, name) for name in names):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                yield path
+
+
+def _no_device(path: str, reason: str) -> Invalid:
+    return Invalid(f'error gathering device information while adding custom device "{path}": {reason}')
 
 
 def _host_devices(directory: str) -> Iterator[str]:

@@ -9,7 +9,6 @@ from typing import Final
 
 from agent.host.cgroups import UNIFIED, Cgroup
 from agent.ports.runtime import StatsSample
-from agent.runtime.spec import PIDS_UNLIMITED
 
 __all__ = ["read_stats"]
 
@@ -60,7 +59,7 @@ def _read_v1(cgroup: Cgroup) -> StatsSample:
         memory_failcnt=cgroup.read_number("memory", "memory.failcnt"),
         memory_stats=_memory_v1(cgroup.read_pairs("memory", "memory.stat")),
         pids_current=cgroup.read_number("pids", "pids.current") or 0,
-        pids_limit=_pids_limit(cgroup.read_number("pids", "pids.max")),
+        pids_limit=cgroup.read_number("pids", "pids.max"),
         blkio=_blkio_v1(cgroup),
         cgroup_version=1,
     )
@@ -110,7 +109,7 @@ def _read_v2(cgroup: Cgroup) -> StatsSample:
         memory_failcnt=events.get("oom"),
         memory_stats=memory,
         pids_current=cgroup.read_number(UNIFIED, "pids.current") or 0,
-        pids_limit=_pids_limit(cgroup.read_number(UNIFIED, "pids.max")),
+        pids_limit=cgroup.read_number(UNIFIED, "pids.max"),
         blkio=_blkio_v2(cgroup),
         cgroup_version=2,
     )
@@ -127,8 +126,3 @@ def _blkio_v2(cgroup: Cgroup) -> Mapping[str, Sequence[tuple[int, int, str, int]
             if key in values:
                 rows.append((int(major), int(minor), operation, int(values[key])))
     return {"io_service_bytes_recursive": rows}
-
-
-def _pids_limit(limit: int | None) -> int | None:
-    """None for no limit, however it is written (see `PIDS_UNLIMITED`)."""
-    return None if limit is None or limit >= PIDS_UNLIMITED else limit

@@ -228,7 +228,7 @@ def test_no_overwrite_refuses_to_change_kinds(root: Path) -> None:
     (root / "f").write_text("x")
     with pytest.raises(Invalid, match='cannot overwrite directory "d" with non-directory'):
         put(root, file("d"), no_overwrite_dir_non_dir=True)
-    with pytest.raises(Invalid, match='cannot overwrite non-directory "f/" with directory'):
+    with pytest.raises(Invalid, match='cannot overwrite non-directory "/f" with directory "/"'):
         put(root, made(DIRECTORY, "f/"), no_overwrite_dir_non_dir=True)
 
 

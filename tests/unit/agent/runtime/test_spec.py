@@ -11,7 +11,6 @@ import pytest
 from agent.ports.runtime import Device, ProcessSpec, Resources, Rlimit, SandboxSpec, Throttle
 from agent.runtime.spec import (
     INIT_PATH,
-    PIDS_UNLIMITED,
     build_config,
     build_process,
     build_resources,
@@ -107,6 +106,16 @@ def test_what_is_no_device_is_refused(path: str) -> None:
         config(spec(devices=(Device(host_path=path, container_path="/dev/x"),)))
 
 
+def test_a_directory_stands_for_the_devices_in_it(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=f'custom device "{tmp_path}": not a device node'):
+        config(spec(devices=(Device(host_path=str(tmp_path), container_path="/dev/x"),)))
+    with pytest.raises(Invalid, match='custom device "": no such file or directory'):
+        config(spec(devices=(Device(host_path="", container_path="/dev/x"),)))
+    (tmp_path / "link").symlink_to("/dev/null")
+    with pytest.raises(Invalid, match="not a device node"):
+        config(spec(devices=(Device(host_path=str(tmp_path), container_path="/dev/x"),)))
+
+
 @pytest.mark.parametrize(
     "text", ["", "c", "x 1:2 r", "c 1 r", "c 1:b r", "c 1:2 ", "c 1:2 rx", "c 1:2 r w", "c 1:2:3 r"]
 )
@@ -125,7 +134,6 @@ def test_limits() -> None:
         "memory": {"limit": 100, "reservation": 50, "swap": -1, "swappiness": 0, "disableOOMKiller": True},
         "cpu": {"shares": 10, "period": 100_000, "quota": 150_000, "cpus": "0-1"},
         "blockIO": {"weight": 300},
-        "pids": {"limit": PIDS_UNLIMITED},
     }
     assert build_resources(limits, 2)["memory"] == {"limit": 100, "reservation": 50, "swap": -1}
     assert "swap" not in build_resources(limits, 1, swap_accounting=False)["memory"]
