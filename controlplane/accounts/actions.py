@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from controlplane.accounts.choices import Role
-from controlplane.accounts.models import BearerToken, SetupToken, User
+from controlplane.accounts.models import BearerToken, Organisation, SetupToken, User
 from controlplane.accounts.selectors import default_organisation, needs_setup, valid_setup_token
 from controlplane.kernel.clock import now
 from controlplane.kernel.secrets import digest_of, new_secret
@@ -137,6 +137,7 @@ def _set_password(user: User, password: str) -> None:
 
 
 def _require_another_admin(user: User) -> None:
+    Organisation.objects.select_for_update().get(pk=user.organisation_id)  # of two admins at once, one asks first
     others = User.objects.filter(role=Role.ADMIN, is_active=True, organisation_id=user.organisation_id)
     if not others.exclude(pk=user.pk).exists():
         raise Conflict("this is the last admin; make another one first")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 from controlplane.accounts.access import Action, Target, authorise
-from controlplane.accounts.actor import NO_ORGANISATION, Actor
+from controlplane.accounts.actor import ANONYMOUS, NO_ORGANISATION, Actor
 from controlplane.audit.models import AuditEntry, AuditOutcome
 from wire.errors import MooringError
 
-__all__ = ["authorise_and_record", "record", "record_outcome", "record_outcome_of_job"]
+__all__ = ["authorise_and_record", "record", "record_outcome", "record_outcome_of_job", "record_stranger"]
 
 
 def record(
@@ -42,6 +43,14 @@ def record(
         decision=decision,
         detail=detail[:500],
     )
+
+
+def record_stranger(
+    action: Action, target: Target, organisation_id: uuid.UUID, *, source: str, request_id: str, detail: str
+) -> None:
+    """Write down that somebody unknown was refused what only a secret would have given."""
+    stranger = dataclasses.replace(ANONYMOUS, organisation_id=organisation_id, source=source)
+    record(stranger, action, target, request_id=request_id, decision="denied", detail=detail)
 
 
 def record_outcome(entry_id: int, result: str, detail: str = "") -> None:

@@ -14,7 +14,7 @@ from django.db import OperationalError
 
 from controlplane.accounts.access import Action, Target, authorise
 from controlplane.accounts.actor import Actor
-from controlplane.audit.actions import authorise_and_record, record_outcome
+from controlplane.audit.actions import authorise_and_record, record, record_outcome
 from controlplane.engine_api.changes import checked_body, request_target, run_as_job, run_streamed
 from controlplane.engine_api.environment import Environment, resolve_environment, split_base_path
 from controlplane.engine_api.passing import pass_through, pass_upgrade, pass_websocket
@@ -79,7 +79,10 @@ class EngineApi:
             await request.answer_redirect(raw_path.removesuffix(raw_rest) + target)
             return
         version, path = versions.split_prefix(plain)
+        query = scope["query_string"].decode("latin-1")
         method = "GET" if scope["type"] == "websocket" and not scope.get("extensions", {}).get("hijack") else None
+        if "\0" in path or "%00" in query:
+            raise Invalid("invalid request: NUL byte in its address")  # PostgreSQL takes none in a text
         match = router.find(method or request.method, path)
         if match is None:
             raise NotFound("page not found")
@@ -87,13 +90,28 @@ class EngineApi:
             versions.check(version)
         request.match, request.path = match, path
         request.raw_path = raw_rest + (f"?{query}" if query else "")
-        authorise(actor, match.route.action, Target("organisation", organisation_id=actor.organisation_id))
+        await self._permit(request)
         if match.route.how is How.LOCAL:
             await request.answer(200, b"" if request.method == "HEAD" else b"OK", _PING_HEADERS)
             return
         request.environment = await resolve_environment(actor, where, urllib.parse.unquote(name))
         authorise(actor, match.route.action, request_target(request))
         await self._carry_out(request)
+
+    @staticmethod
+    async def _permit(request: Request) -> None:
+        """Ask whether this actor may do this kind of thing at all; a refusal to change something is recorded."""
+        actor, route = request.actor, request.match.route
+        try:
+            authorise(actor, route.action, Target("organisation", organisation_id=actor.organisation_id))
+        except MooringError as error:
+            if route.how not in (How.LOCAL, How.READ, How.WATCH):
+                target = Target(route.target or "host", request.match.name, request.match.name, actor.organisation_id)
+                await in_thread(
+                    record, actor, route.action, target, request_id=request.request_id, decision="denied",
+                    detail=error.message,
+                )  # fmt: skip
+            raise
 
     async def _carry_out(self, request: Request) -> None:
         route = request.match.route

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -26,12 +27,16 @@ __all__ = [
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 LINK_HISTORY = 200
+LOST_AFTER = timedelta(seconds=10)  # a host that dialled in a moment ago may not be in a list made before
 
 
 def check_name(name: str) -> str:
     """Return `name` when it may stand in a URL path; raise Invalid otherwise."""
     if not _NAME.fullmatch(name):
         raise Invalid("a host's name is 1 to 63 letters, digits, '.', '_' or '-', beginning with a letter or digit")
+    with contextlib.suppress(ValueError):
+        uuid.UUID(name)
+        raise Invalid("a host's name must not look like a host's id")
     return name
 
 
@@ -151,12 +156,19 @@ def begin_gateway_epoch() -> int:
 
 
 def renew_gateway_lease(epoch: int, live_hosts: Sequence[uuid.UUID]) -> bool:
-    """Show a sign of life for the gateway and the hosts it hears. False: another gateway has taken over."""
+    """Show a sign of life for the gateway and the hosts it hears. False: another gateway has taken over.
+
+    A host that counts as linked here and is not heard was lost while that could not be written.
+    """
     with transaction.atomic():
         if not GatewayLease.objects.filter(pk=1, epoch=epoch).update(renewed_at=now()):
             return False
         if live_hosts:
             Host.objects.filter(pk__in=live_hosts).update(last_seen_at=now())
+        silent = Host.objects.filter(link=Link.UP, link_epoch=epoch, last_seen_at__lt=now() - LOST_AFTER)
+        lost = list(silent.exclude(pk__in=live_hosts).values_list("pk"))
+    for (host_id,) in lost:
+        link_down(host_id, epoch, left=False, detail="its tunnel ended while the database was away")
     return True
 
 

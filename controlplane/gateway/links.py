@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ class Links:
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self._links: dict[uuid.UUID, Link] = {}
+        self._ending: Counter[uuid.UUID] = Counter()  # hosts whose end is being written
         self.closing = False
 
     def find(self, host_id: uuid.UUID) -> Link | None:
@@ -45,6 +47,10 @@ class Links:
     def hosts(self) -> list[uuid.UUID]:
         """Return the ids of all linked hosts."""
         return list(self._links)
+
+    def known(self) -> list[uuid.UUID]:
+        """Return the ids of all hosts of which this process writes, or is about to write, how they are."""
+        return [*self._links, *self._ending]
 
     @contextlib.asynccontextmanager
     async def attached(self, link: Link) -> AsyncIterator[None]:
@@ -65,7 +71,11 @@ class Links:
                 left = link.session.draining and not self.closing
                 reason = link.session.error.message if link.session.error is not None else ""
                 logger.info("gateway.host_unlinked host=%s left=%s reason=%s", link.name, left, reason)
-                await in_thread(link_down, link.host_id, self.epoch, left=left, detail=reason)
+                self._ending[link.host_id] += 1
+                try:
+                    await in_thread(link_down, link.host_id, self.epoch, left=left, detail=reason)
+                finally:
+                    self._ending -= Counter({link.host_id: 1})
 
     def cut(self, host_id: uuid.UUID, reason: str) -> None:
         """End the host's tunnel, if it has one."""

@@ -93,7 +93,7 @@ class Gateway:
         while True:
             live = self._links.hosts()
             try:
-                if not await in_thread(renew_gateway_lease, self._links.epoch, live):
+                if not await in_thread(renew_gateway_lease, self._links.epoch, self._links.known()):
                     logger.error("gateway.fenced epoch=%d: another gateway has taken over", self._links.epoch)
                     self.stop.set()
                     return

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 from wire.net.asgi import App
 from wire.net.hijack_connection import HEAD_S, HijackConnection
 from wire.net.peers import is_hung_up, peer_of
+from wire.net.request_reader import MAX_HEAD_BYTES
 
 __all__ = ["HijackProtocol", "hijacks"]
 
@@ -49,7 +50,7 @@ def hijacks(first_line: bytes) -> bool:
 
 
 class HijackProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with three changes: hijacked requests, who the peer is, and half-close.
+    """uvicorn's protocol with four changes: hijacked requests, who the peer is, half-close, and a limit for heads.
 
     A client that shuts down its writing side after a request still gets its answer. `scope["state"]["peer"]` is a
     `wire.net.peers.Peer`. `listener` is that listener's name.
@@ -66,7 +67,8 @@ class HijackProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._listener = listener
-        self._in_message = False
+        self._in_message = self._progress = False
+        self._head_bytes = 0  # of a head, or of what follows the last chunk of a body, that is not complete
         self._line = b""
         self._patience: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
@@ -94,8 +96,13 @@ class HijackProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._progress = True
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._progress = True
+        super().on_body(body)
 
     def _await_head(self, seconds: float) -> None:
         self._stop_waiting()
@@ -107,12 +114,12 @@ class HijackProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def on_message_complete(self) -> None:
-        self._in_message = False
+        self._in_message, self._progress = False, True
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         if self._in_message or self._answering:
-            super().data_received(data)
+            self._parse(data)
             return
         known, self._line = self._line, b""
         data = known + data
@@ -125,7 +132,18 @@ class HijackProtocol(HttpToolsProtocol):
         elif line_end >= 0 and hijacks(data[: line_end + 1]):
             self._hand_over(data)
         else:
-            super().data_received(data)
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Feed uvicorn's parser. It keeps heads and trailers of any length, by which anybody could fill the memory."""
+        self._progress = False
+        super().data_received(data)
+        self._head_bytes = 0 if self._progress else self._head_bytes + len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            text = b'{"message":"request header fields too large"}\n'
+            head = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n"
+            self.transport.write(head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from controlplane.accounts import throttle
 from controlplane.accounts.access import Action, Target
 from controlplane.accounts.actor import Actor, Principal
-from controlplane.audit.actions import record
+from controlplane.accounts.selectors import default_organisation
+from controlplane.audit.actions import record, record_stranger
 from controlplane.fleet.actions import enroll
 from controlplane.web_api.authentication import client_address
 from controlplane.web_api.views.api_view import ApiView
@@ -41,8 +42,12 @@ class EnrollView(ApiView):
         throttle.check(address, "enroll")
         try:
             host, credential = enroll(secret=data["token"], name=data["name"], facts=data["facts"])
-        except Forbidden:
+        except Forbidden as error:
             throttle.record_failure(address, "enroll")
+            record_stranger(
+                Action.HOST_ENROLL, Target("host", "", data["name"]), default_organisation().pk, source=address,
+                request_id=self.request_id, detail=error.message,
+            )  # fmt: skip
             raise
         actor = Actor(Principal.HOST, host.organisation_id, name=host.name, method="token", source=address)
         record(

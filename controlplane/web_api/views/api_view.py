@@ -16,7 +16,7 @@ from controlplane.audit.actions import record
 from controlplane.fleet.models import Host
 from controlplane.fleet.selectors import get_host
 from controlplane.kernel.pagination import Page
-from wire.errors import Exhausted, MooringError
+from wire.errors import Exhausted, Invalid, MooringError
 
 __all__ = ["ApiView"]
 
@@ -32,6 +32,8 @@ class ApiView(APIView):
         length = str(request.META.get("CONTENT_LENGTH") or "0")
         if not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise Exhausted(f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes")
+        if "\0" in request.path or "%00" in str(request.META.get("QUERY_STRING") or ""):
+            raise Invalid("the address holds a NUL byte")  # PostgreSQL takes none in a text
         action = self.actions.get(str(request.method))
         if action is None:
             return

@@ -16,8 +16,8 @@ from controlplane.accounts.access import Action, Target
 from controlplane.accounts.actions import complete_setup
 from controlplane.accounts.actor import Principal
 from controlplane.accounts.models import User
-from controlplane.accounts.selectors import actor_for_user, needs_setup
-from controlplane.audit.actions import record
+from controlplane.accounts.selectors import actor_for_user, default_organisation, needs_setup
+from controlplane.audit.actions import record, record_stranger
 from controlplane.web_api.authentication import client_address
 from controlplane.web_api.serializers.accounts import (
     CredentialsSerializer,
@@ -58,8 +58,12 @@ class SetupView(ApiView):
             user = complete_setup(secret=data["token"], username=data["username"], password=data["password"])
         except Invalid:
             raise
-        except MooringError:
+        except MooringError as error:
             throttle.record_failure(address, "setup")
+            record_stranger(
+                Action.SETUP, Target("organisation"), default_organisation().pk, source=address,
+                request_id=self.request_id, detail=error.message,
+            )  # fmt: skip
             raise
         actor = actor_for_user(user, method="session", source=address)
         record(actor, Action.SETUP, Target("user", str(user.pk), user.username, user.organisation_id),
@@ -93,6 +97,7 @@ class SessionView(ApiView):
         user = authenticate(request._request, username=data["username"], password=data["password"])
         if not isinstance(user, User):
             throttle.record_failure(address, data["username"])
+            self._record_refusal(data["username"])
             raise Unauthenticated("the user name or the password is wrong", code="wrong_credentials")
         throttle.reset(address, data["username"])
         actor = actor_for_user(user, method="session", source=address)
@@ -103,5 +108,18 @@ class SessionView(ApiView):
     @extend_schema(request=None, responses={204: None}, operation_id="session_close")
     def delete(self, request: Request) -> Response:
         """Sign out; the session's open sockets end within seconds."""
+        user_id = str(self.actor.user_id or "")
+        record(self.actor, Action.SESSION_CLOSE, Target("user", user_id, self.actor.name, self.actor.organisation_id),
+               request_id=self.request_id)  # fmt: skip
         logout(request._request)
         return Response(status=204)
+
+    def _record_refusal(self, username: str) -> None:
+        """Note a failed sign-in. What was typed is only kept when it is a user: people type passwords there too."""
+        known = User.objects.filter(username=username).first()
+        organisation_id = known.organisation_id if known is not None else default_organisation().pk
+        target = Target("user", str(known.pk), known.username) if known is not None else Target("user")
+        record_stranger(
+            Action.SESSION_OPEN, target, organisation_id, source=client_address(self.request),
+            request_id=self.request_id, detail="the user name or the password is wrong",
+        )  # fmt: skip

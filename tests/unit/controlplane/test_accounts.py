@@ -23,6 +23,8 @@ from controlplane.accounts.actions import (
 from controlplane.accounts.models import BearerToken, LoginFailure, SetupToken, User
 from controlplane.accounts.revocation import RevocationWatch
 from controlplane.accounts.selectors import actor_for_token, actor_for_user, is_still_valid
+from controlplane.audit.models import AuditEntry
+from controlplane.engine_api.application import EngineApi
 from controlplane.kernel.clock import now
 from controlplane.kernel.database import in_thread
 from wire.errors import Conflict, Forbidden, Invalid
@@ -168,3 +170,47 @@ async def test_watch_cancels_what_a_revoked_actor_holds() -> None:
     await watch.check()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_refused_strangers_are_on_record(
+    admin: User, client_of: Callable[..., Client], post: Callable[..., Any]
+) -> None:
+    client = client_of(None)
+    post(client, "/api/v1/session", {"username": "ada", "password": "wrong"})
+    post(client, "/api/v1/session", {"username": "my-password-by-mistake", "password": "wrong"})
+    post(client, "/api/v1/setup", {"token": "guess", "username": "eve", "password": PASSWORD})
+    entries = AuditEntry.objects.filter(organisation_id=admin.organisation_id, decision="denied").order_by("pk")
+    assert [(entry.action, entry.target_name, entry.source) for entry in entries] == [
+        ("session.open", "ada", "127.0.0.1"), ("session.open", "", "127.0.0.1"), ("setup.complete", "", "127.0.0.1"),
+    ]  # fmt: skip
+    post(client, "/api/v1/session", {"username": "ada", "password": PASSWORD})
+    post(client, "/api/v1/session", method="delete")
+    assert AuditEntry.objects.latest("pk").action == "session.close"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_refusal_at_the_engine_api_is_on_record(member: User) -> None:
+    answers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    async def ask(method: str, path: str) -> int:
+        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+                 "headers": []}  # fmt: skip
+        actor = await in_thread(actor_for_user, member, method="token")
+        await EngineApi()(scope, None, send, actor)  # type: ignore[arg-type]
+        return int(answers[-2]["status"])
+
+    assert await ask("GET", "/swarm/unlockkey") == 403
+    assert not await in_thread(AuditEntry.objects.exists)
+    assert await ask("POST", "/v1.45/plugins/evil/enable") == 403
+    entry = await in_thread(AuditEntry.objects.get)
+    assert (entry.decision, entry.action, entry.actor_name) == ("denied", "host.manage", "mel")
+    assert entry.target_name == "evil"
+    assert await ask("GET", "/containers/a%00b/json") == 400
+
+
+def test_a_nul_byte_in_an_address_is_a_bad_request(admin: User, client_of: Callable[..., Client]) -> None:
+    for path in ("/api/v1/containers?q=%00", "/api/v1/hosts/a%00b"):
+        assert client_of(admin).get(path).status_code == 400

@@ -11,6 +11,7 @@ from django.test import Client
 
 from controlplane.accounts.models import User
 from controlplane.accounts.selectors import default_organisation
+from controlplane.audit.models import AuditEntry
 from controlplane.fleet.actions import (
     begin_gateway_epoch,
     create_enrolment,
@@ -102,6 +103,24 @@ def test_a_replaced_gateway_can_neither_renew_nor_take_a_host_down(host: Host) -
     assert _state(host) == "online"
 
 
+def test_a_host_whose_end_could_not_be_written_is_found_lost(host: Host) -> None:
+    epoch = host.link_epoch
+    assert renew_gateway_lease(epoch, [])  # it may have dialled in just now
+    assert _state(host) == "online"
+    Host.objects.update(last_seen_at=now() - timedelta(minutes=1))
+    assert renew_gateway_lease(epoch, [host.pk])
+    assert _state(host) == "online"
+    Host.objects.update(last_seen_at=now() - timedelta(minutes=1))
+    assert renew_gateway_lease(epoch, [])
+    assert _state(host) == "unknown"
+
+
+def test_a_name_does_not_look_like_another_hosts_id(host: Host) -> None:
+    for name in (str(host.pk), host.pk.hex):
+        with pytest.raises(Invalid, match="must not look like"):
+            enroll(secret=_permit(), name=name, facts={})
+
+
 def test_removing_a_host_kills_its_credential_and_frees_its_name(db: None) -> None:
     host, credential = enroll(secret=_permit(), name="fra1", facts={})
     remove_host(host)
@@ -124,6 +143,8 @@ def test_enrolling_over_http_answers_the_agents_shape(
     again = agent.post("/agent/v1/enroll", body, content_type="application/json")
     assert again.status_code == 403
     assert "has been used" in again.json()["message"]
+    refusal = AuditEntry.objects.get(decision="denied")
+    assert (refusal.action, refusal.actor_type, refusal.target_name) == ("host.enroll", "anonymous", "x")
     progress = client_of(admin).get(f"/api/v1/enrolments/{permitted['id']}").json()
     assert progress["state"] == "used"
     assert [step["ok"] for step in progress["steps"]] == [True, True, None, None]

@@ -18,6 +18,7 @@ import pytest
 from wire import errors
 from wire.net.asgi import Message, Receive, Scope, Send
 from wire.net.hijack import hijacks
+from wire.net.request_reader import MAX_HEAD_BYTES
 from wire.net.server import Listener, serve, tcp_listener, unix_listener
 
 ATTACH = b"POST /v1.45/containers/web/attach?stream=1 HTTP/1.1\r\nHost: d\r\n"
@@ -226,6 +227,24 @@ async def test_malformed_hijack_requests_are_refused(app: App, tmp_path: Path, r
         assert answer.split(b" ")[1] == status
         assert b'{"message":' in answer
     assert not app.scopes
+
+
+@pytest.mark.parametrize("endless", [
+    b"DELETE /" + b"a" * 100, b"GET /x HTTP/1.1\r\nHost: d\r\n" + b"X: y\r\n" * 20,
+    b"GET /x HTTP/1.1\r\nX: " + b"y" * 100,
+    b"POST /slow HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"y" * 100,
+], ids=["line", "fields", "field", "trailer"])  # fmt: skip
+async def test_a_head_without_end_is_not_kept(app: App, tmp_path: Path, endless: bytes) -> None:
+    async with connected(app, unix_listener(tmp_path / "s")) as (reader, writer):
+        writer.write(endless)
+        more = endless[-12:]
+        with contextlib.suppress(OSError):
+            for _ in range(2 * MAX_HEAD_BYTES // 1000):
+                writer.write(more * 100)
+                await writer.drain()
+        with contextlib.suppress(OSError):
+            assert (await reader.read()).startswith(b"HTTP/1.1 431")
+        assert writer.is_closing() or reader.at_eof()
 
 
 async def test_a_client_that_half_closes_after_an_ordinary_request_gets_its_answer(app: App, tmp_path: Path) -> None:
