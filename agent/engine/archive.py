@@ -15,7 +15,7 @@ from agent.engine.record import MountPoint
 from agent.engine.users import resolve_user
 from agent.engine.volume_mounts import borrowed_volumes
 from agent.ports.images import ArchiveStat
-from wire.errors import Conflict, Forbidden, Internal, Invalid, NotFound
+from wire.errors import Conflict, Internal, Invalid, NotFound
 
 __all__ = ["archive_get", "archive_put", "archive_stat", "changes", "export"]
 
@@ -81,21 +81,22 @@ async def archive_put(
     ctx: Context, ref: str, path: str, source: AsyncIterator[bytes], *, no_overwrite_dir_non_dir: bool = False,
     copy_uid_gid: bool = False,
 ) -> None:  # fmt: skip
-    """Unpack a tar into directory `path`. Forbidden where the container may not write either."""
+    """Unpack a tar into directory `path`. Internal, as Docker, where the container may not write either."""
     container = ctx.containers.resolve(ref)
     _check_path(path)
     point = _mount_of(container, path)
     async with _root(ctx, container, path) as (root, inside):
-        if point is not None and not point.rw:
-            raise Forbidden("mounted volume is marked read-only")
-        if point is None and container.record.host.readonly_rootfs:
-            raise Forbidden("container rootfs is marked read-only")
         try:
             found = await ctx.images.archive_stat(root, inside)
         except NotFound as error:
             raise _missing(path, ref) from error
         if not found.is_dir and not found.link_target:
             raise Internal("extraction point is not a directory")
+        # 403 says the specification, 500 says every engine
+        if point is not None and not point.rw:
+            raise Internal("mounted volume is marked read-only")
+        if point is None and container.record.host.readonly_rootfs:
+            raise Internal("container rootfs is marked read-only")
         owner = None
         if copy_uid_gid and container.record.config.user:  # without a user the archive's own ids stay
             user = resolve_user(root, container.record.config.user)

@@ -96,6 +96,9 @@ def test_a_refused_archive_is_told_with_dockers_status(engine: Engine) -> None:
     tar = {"Content-Type": "application/x-tar"}
     answer = request(engine, "PUT", "/v1.45/containers/web/archive?path=/etc/passwd", bytes(1024), tar)
     assert answer == (500, {"message": "extraction point is not a directory"})
+    engine.ok("create", "--name", "sealed", "--read-only", IMAGE)
+    answer = request(engine, "PUT", "/v1.45/containers/sealed/archive?path=/", bytes(1024), tar)
+    assert answer == (500, {"message": "container rootfs is marked read-only"})
     assert request(engine, "POST", "/v1.45/containers/web/update", b"{}") == (200, {"Warnings": None})
     status, body = request(
         engine, "POST", "/v1.43/containers/create",
