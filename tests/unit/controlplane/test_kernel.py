@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from celery.signals import beat_init
 from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
 
+from controlplane import celery
 from controlplane.accounts.models import User
 from controlplane.fleet.actions import remove_host
 from controlplane.fleet.models import Host
@@ -58,6 +60,19 @@ def test_cleaning_drops_the_mirror_of_removed_hosts_only(host: Host) -> None:
     remove_host(other)
     clean_expired()
     assert [row.host_id for row in Container.objects.all()] == [host.pk]
+
+
+def test_beat_shows_life_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(celery.app, "send_task", lambda name, **_: told.append(name))
+    beat_init.send(sender=None)
+    assert told == ["kernel.record_beat"]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(celery.app, "send_task", refuse)
+    beat_init.send(sender=None)
 
 
 def test_database_addresses() -> None:
