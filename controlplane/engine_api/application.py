@@ -62,7 +62,9 @@ class EngineApi:
                 await request.answer_error(error)
         except OperationalError as error:
             logger.warning("engine_api.database_away path=%s error=%s", scope["path"], error)
-            await request.answer_error(Unavailable("the control plane's database is busy or cannot be reached"))
+            full = "disk is full" in str(error)  # reads go on; changes would leave no record
+            why = "disk is full" if full else "database is busy or cannot be reached"
+            await request.answer_error(Unavailable(f"the control plane's {why}"))
         except Exception:
             reference = secrets.token_hex(4)
             logger.exception("engine_api.failed reference=%s path=%s", reference, scope["path"])

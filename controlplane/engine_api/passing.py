@@ -13,8 +13,9 @@ from controlplane.accounts.revocation import hold
 from controlplane.engine_api.request import Request
 from controlplane.gateway.calls import client
 from wire.errors import MooringError
+from wire.net.asgi import Message
 from wire.net.calls import Answer
-from wire.net.mux import SessionClosed, StreamReset
+from wire.net.mux import StreamReset
 from wire.stdcopy import Decoder
 
 __all__ = ["pass_through", "pass_upgrade", "pass_websocket", "until_disconnect"]
@@ -103,60 +104,21 @@ async def _disconnected(request: Request, *, after_body: bool) -> None:
 async def pass_upgrade(request: Request) -> int:
     """Hand an upgraded connection through: accept as the host accepts, then raw bytes with half-close both ways."""
     await request.receive()  # websocket.connect
-    body = await request.body()
     call = client().call(
-        request.environment.host_id, request.method, request.raw_path, headers=request.forwarded_headers(), body=body,
-        hijack=True,
+        request.environment.host_id, request.method, request.raw_path, headers=request.forwarded_headers(),
+        body=await request.body(), hijack=True,
     )  # fmt: skip
     async with hold(request.actor), call as answer:
         ordinary = answer.status == 200 and answer.find_header("content-length") is not None
         if answer.status not in (101, 200) or ordinary:
-            await request.begin(answer.status, answer.headers)
-            async for chunk in answer.chunks():
-                await request.write(chunk)
-            await request.write(b"", more=False)
-            return answer.status
-        request.started = True
+            return await _pass_refusal(request, answer)
         headers = [
             (name.encode("latin-1"), value.encode("latin-1"))
             for name, value in answer.headers
             if name.lower() not in ("connection", "upgrade")
         ]
-        await request.send({"type": "websocket.accept", "headers": headers})
-        await _exchange(request, answer)
+        await _exchange(request, answer, {"type": "websocket.accept", "headers": headers})
         return answer.status
-
-
-async def _exchange(request: Request, answer: Answer) -> None:
-    """Return when the host has said all, or the client has gone."""
-
-    async def upward() -> None:
-        stream = answer.stream
-        while True:
-            message = await request.receive()
-            if message["type"] == "websocket.receive":
-                with contextlib.suppress(StreamReset):  # the process reads no more; its output may go on
-                    await stream.write(message.get("bytes") or (message.get("text") or "").encode())
-            elif message["type"] == "websocket.eof":
-                stream.finish()
-            elif message["type"] == "websocket.disconnect":
-                return
-
-    async def downward() -> None:
-        async for chunk in answer.chunks():
-            await request.send({"type": "websocket.send", "bytes": chunk})
-
-    up, down = asyncio.create_task(upward()), asyncio.create_task(downward())
-    try:
-        await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-        if down.done() and (error := down.exception()) is not None and not isinstance(error, MooringError):
-            raise error
-    finally:
-        for task in (up, down):
-            task.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await request.send({"type": "websocket.close"})
 
 
 async def pass_websocket(request: Request, container: str) -> int:
@@ -168,34 +130,45 @@ async def pass_websocket(request: Request, container: str) -> int:
     call = client().call(request.environment.host_id, "POST", path, headers=headers, hijack=True)
     async with hold(request.actor), call as answer:
         if answer.status != 101:
-            await request.begin(answer.status, answer.headers)
-            async for chunk in answer.chunks():
-                await request.write(chunk)
-            await request.write(b"", more=False)
-            return answer.status
-        request.started = True
-        await request.send({"type": "websocket.accept"})
+            return await _pass_refusal(request, answer)
         framed = "multiplexed" in (answer.find_header("content-type") or "")
-        await _exchange_messages(request, answer, Decoder() if framed else None)
-        return 101
+        await _exchange(request, answer, {"type": "websocket.accept"}, Decoder() if framed else None)
+        return answer.status
 
 
-async def _exchange_messages(request: Request, answer: Answer, decoder: Decoder | None) -> None:
+async def _pass_refusal(request: Request, answer: Answer) -> int:
+    """The host does not take the connection over: an ordinary answer."""
+    await request.begin(answer.status, answer.headers)
+    async for chunk in answer.chunks():
+        await request.write(chunk)
+    await request.write(b"", more=False)
+    return answer.status
+
+
+async def _exchange(request: Request, answer: Answer, accept: Message, decoder: Decoder | None = None) -> None:
+    """Accept, then carry bytes both ways; return when the host has said all, or the client has gone."""
+    request.started = True
+    await request.send(accept)
+
     async def upward() -> None:
-        while (message := await request.receive())["type"] == "websocket.receive":
-            with contextlib.suppress(StreamReset):
+        while (message := await request.receive())["type"] != "websocket.disconnect":
+            if message["type"] == "websocket.eof":
+                answer.stream.finish()
+                continue
+            with contextlib.suppress(StreamReset):  # the process reads no more; its output may go on
                 await answer.stream.write(message.get("bytes") or (message.get("text") or "").encode())
 
     async def downward() -> None:
-        with contextlib.suppress(StreamReset, SessionClosed):
-            async for chunk in answer.chunks():
-                payload = chunk if decoder is None else b"".join(part for _, part in decoder.feed(chunk))
-                if payload:
-                    await request.send({"type": "websocket.send", "bytes": payload})
+        async for chunk in answer.chunks():
+            payload = chunk if decoder is None else b"".join(part for _, part in decoder.feed(chunk))
+            if payload:
+                await request.send({"type": "websocket.send", "bytes": payload})
 
     up, down = asyncio.create_task(upward()), asyncio.create_task(downward())
     try:
         await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+        if down.done() and (error := down.exception()) is not None and not isinstance(error, MooringError):
+            raise error
     finally:
         for task in (up, down):
             task.cancel()

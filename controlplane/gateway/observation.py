@@ -1,7 +1,7 @@
 """Follow what one host tells: a snapshot, then its numbered events, for as long as the tunnel is up.
 
-Published on the kernel's bus from a database thread, in order, for `workloads` to mirror. A gap in the numbers, or
-another instance of the agent's counter, means a new snapshot.
+Published on the kernel's bus from a database thread, in order, for `workloads` to mirror. A gap in the numbers means a
+new snapshot; a new tunnel, as after a restart of the agent, begins with one.
 """
 
 from __future__ import annotations

@@ -69,7 +69,6 @@ class Listener:
     def __init__(self, callback: Callable[[Hint | None], None]) -> None:
         self._callback = callback
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.connected = False
 
     def deliver_threadsafe(self, hint: Hint) -> None:
         """Hand over a hint from any thread."""
@@ -81,19 +80,16 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         if settings.MOORING_REDIS_URL == "memory://":
             _local_listeners.add(self)
-            self.connected = True
             try:
                 self._callback(None)
                 await asyncio.Event().wait()
             finally:
                 _local_listeners.discard(self)
-                self.connected = False
         while True:
             try:
                 await self._listen()
             except (redis.RedisError, OSError) as error:
                 logger.warning("news.connection_lost error=%s", error)
-            self.connected = False
             await asyncio.sleep(0.5)
 
     async def _listen(self) -> None:
@@ -103,7 +99,6 @@ class Listener:
             pubsub = client.pubsub(ignore_subscribe_messages=True)
             stack.push_async_callback(pubsub.aclose)
             await pubsub.subscribe(CHANNEL)
-            self.connected = True
             self._callback(None)
             async for message in pubsub.listen():
                 try:

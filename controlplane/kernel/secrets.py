@@ -7,10 +7,9 @@ digest up by index tells an attacker nothing about the secret.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 
-__all__ = ["digest_of", "matches", "new_secret"]
+__all__ = ["digest_of", "new_secret"]
 
 
 def new_secret(prefix: str) -> str:
@@ -21,8 +20,3 @@ def new_secret(prefix: str) -> str:
 def digest_of(secret: str) -> str:
     """Return the hexadecimal SHA-256 of `secret`: what the database keeps."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def matches(secret: str, digest: str) -> bool:
-    """Compare in constant time."""
-    return hmac.compare_digest(digest_of(secret), digest)

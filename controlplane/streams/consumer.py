@@ -9,6 +9,7 @@ import abc
 import asyncio
 import contextlib
 import logging
+import uuid
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -21,6 +22,7 @@ from controlplane.accounts.revocation import hold
 from controlplane.fleet.models import Host
 from controlplane.fleet.selectors import get_host
 from controlplane.kernel.database import in_thread
+from controlplane.orchestrator.actions import host_target
 from controlplane.streams.access import is_own_origin, session_actor
 from wire.errors import Invalid, MooringError
 
@@ -62,6 +64,14 @@ class StreamConsumer(AsyncWebsocketConsumer, abc.ABC):
     async def host_param(self) -> Host:
         """Return the host that the `host` parameter names. Raises NotFound."""
         return await in_thread(get_host, self.actor.organisation_id, self.param("host"))
+
+    async def container_params(self) -> tuple[uuid.UUID, str]:
+        """Return the host's id and the container that the parameters name, authorised. Raises Invalid, NotFound."""
+        host, container = await self.host_param(), self.param("container")
+        if not container:
+            raise Invalid("container is missing")
+        authorise(self.actor, self.action, host_target(host, "container", container, container))
+        return host.pk, container
 
     async def send_json(self, value: Any) -> None:
         """Send a JSON message."""

@@ -17,11 +17,9 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from controlplane.accounts.access import Action, authorise
+from controlplane.accounts.access import Action
 from controlplane.gateway.calls import client
-from controlplane.orchestrator.actions import host_target
 from controlplane.streams.consumer import StreamConsumer
-from wire.errors import Invalid
 from wire.httpstatus import error_for_status
 from wire.net.calls import Answer
 
@@ -39,12 +37,7 @@ class LogsConsumer(StreamConsumer):
 
     async def prepare(self) -> None:
         """Find the host and authorise."""
-        host = await self.host_param()
-        self._container = self.param("container")
-        if not self._container:
-            raise Invalid("container is missing")
-        self._host_id = host.pk
-        authorise(self.actor, self.action, host_target(host, "container", self._container, self._container))
+        self._host_id, self._container = await self.container_params()
         self._in_flight: deque[tuple[str, int]] = deque()  # (last cursor of a batch, its lines)
         self._unacknowledged = 0
         self._credit = asyncio.Event()

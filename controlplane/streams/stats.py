@@ -7,12 +7,10 @@ from urllib.parse import quote
 
 import orjson
 
-from controlplane.accounts.access import Action, authorise
+from controlplane.accounts.access import Action
 from controlplane.gateway.calls import client
 from controlplane.kernel.clock import now, rfc3339
-from controlplane.orchestrator.actions import host_target
 from controlplane.streams.consumer import StreamConsumer
-from wire.errors import Invalid
 from wire.httpstatus import error_for_status
 
 __all__ = ["StatsConsumer", "reading"]
@@ -25,12 +23,7 @@ class StatsConsumer(StreamConsumer):
 
     async def prepare(self) -> None:
         """Find the host and authorise."""
-        host = await self.host_param()
-        self._container = self.param("container")
-        if not self._container:
-            raise Invalid("container is missing")
-        self._host_id = host.pk
-        authorise(self.actor, self.action, host_target(host, "container", self._container, self._container))
+        self._host_id, self._container = await self.container_params()
 
     async def stream(self) -> None:
         """Relay readings until the container stops."""

@@ -11,7 +11,6 @@ class HostMirror(models.Model):
     """How far the mirror of one host is: the agent's sequence number and when it was last known to be true."""
 
     host = models.OneToOneField("fleet.Host", on_delete=models.CASCADE, related_name="mirror", primary_key=True)
-    instance = models.CharField(max_length=64, blank=True)  # of the agent's counter; another one means: begin anew
     sequence = models.BigIntegerField(default=0)
     as_of = models.DateTimeField(null=True)
 
@@ -39,7 +38,6 @@ class Container(models.Model):
     mounts = models.JSONField(default=list)
     restart_policy = models.CharField(max_length=32, blank=True)
     restart_count = models.IntegerField(default=0)
-    sequence = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("host", "container_id"), name="one_row_per_container"),)
