@@ -10,9 +10,13 @@ import socket
 import subprocess
 import tempfile
 import time
+import xmlrpc.client
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
 
 from agent.config import instance_of
 
@@ -99,16 +103,13 @@ class Instance:
 
     def pid(self, program: str) -> int:
         """Process id of a supervised program (`asgi`, `agent`, …); 0 when it does not run."""
-        done = self.supervisorctl("pid", program)
-        return int(done) if done.isdigit() else 0
+        return int(self.ask_supervisor("getProcessInfo", program)["pid"])
 
-    def supervisorctl(self, *arguments: str) -> str:
+    def ask_supervisor(self, method: str, *arguments: object) -> Any:
         """Ask the process manager."""
-        return subprocess.run(
-            [str(REPOSITORY / ".venv/bin/python"), "-m", "supervisor.supervisorctl",
-             "-c", str(self.data / "run/supervisord.conf"), *arguments],
-            capture_output=True, text=True, check=False,
-        ).stdout.strip()  # fmt: skip
+        transport = SupervisorTransport(None, None, f"unix://{self.data}/run/supervisor.sock")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+            return getattr(server.supervisor, method)(*arguments)
 
     def kill(self, program: str) -> None:
         """SIGKILL one program and wait until the process manager has started a new one."""

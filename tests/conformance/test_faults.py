@@ -51,10 +51,10 @@ def test_agent_learns_exits_it_did_not_see(instance: Instance) -> None:
         "sh", "-c", "while [ ! -e /gate/open ]; do sleep 0.05; done; echo last words; exit 9", check=True,
     )  # fmt: skip
     pid = int(instance.docker("inspect", "-f", "{{.State.Pid}}", "short", check=True).stdout)
-    instance.supervisorctl("stop", "agent")
+    instance.ask_supervisor("stopProcess", "agent")
     (folder / "open").touch()
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 60, "the container ends while no agent runs")
-    instance.supervisorctl("start", "agent")
+    instance.ask_supervisor("startProcess", "agent")
     instance.wait_healthy()
     assert instance.docker("wait", "short", check=True).stdout.strip() == "9"
     assert instance.docker("logs", "short", check=True).stdout == "last words\n"
