@@ -1,8 +1,7 @@
 """`docker load`: archives of `docker save`, old and new, and plain OCI image layouts, compressed or not.
 
-The archive is read once, as a stream, into memory (small entries) and blobs (large ones); names in it are only ever
-keys of a dictionary, so none of them can lead anywhere. Only when all of it is there and checked do images come into
-being, each with its names in one transaction.
+The archive is read once, as a stream, into memory (small entries) and blobs (large ones), see `archive_tree`. Only when
+all of it is there and checked do images come into being, each with its names in one transaction.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import posixpath
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final
+from dataclasses import dataclass
+from typing import BinaryIO, Final
 
 from agent.images import tar_reader
-from agent.images.blobs import BlobWriter, digest_of
+from agent.images.archive_tree import ArchiveTree
+from agent.images.blobs import digest_of
 from agent.images.catalog import LayerRow, Lease
 from agent.images.compression import decompress, read_chunks
 from agent.images.configs import parse_config
@@ -29,7 +28,6 @@ from agent.images.registry.manifests import Index, parse_manifest
 from agent.images.streams import BlockingChunks
 from agent.images.tar_reader import TarReader
 from agent.ports.images import Progress
-from wire.engine.json_syntax import describe_syntax_error
 from wire.errors import Invalid, MooringError
 from wire.refs import Reference, parse_reference
 
@@ -39,50 +37,7 @@ _log = logging.getLogger(__name__)
 
 _SMALL: Final = 1 << 20
 _ALL_SMALL: Final = 64 << 20
-_MAX_LINKS: Final = 16
 _PARALLEL: Final = 3
-
-
-@dataclass(slots=True)
-class _Archive:
-    """What was read: small entries by name, large ones as blobs being written, links by name."""
-
-    small: dict[str, bytes] = field(default_factory=dict)
-    large: dict[str, BlobWriter] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    directories: set[str] = field(default_factory=set)  # at the top
-    shown: str = ""  # what Docker would have unpacked the archive into: its messages name files there
-
-    def close(self) -> None:
-        for writer in self.large.values():
-            writer.abort()
-
-    def resolve(self, name: str) -> str:
-        """The entry a name stands for, links inside the archive followed. Invalid when there is none."""
-        wanted = current = posixpath.normpath(name).lstrip("/")
-        for _ in range(_MAX_LINKS):
-            if current in self.small or current in self.large:
-                return current
-            if current not in self.links:
-                break
-            current = self.links[current]
-        raise self.missing(wanted)
-
-    def missing(self, name: str) -> Invalid:
-        """What Docker says of a file that the archive should have."""
-        return Invalid(f"open {self.shown}/{name}: no such file or directory")
-
-    def read(self, name: str) -> bytes:
-        found = self.resolve(name)
-        if found not in self.small:
-            raise Invalid(f"invalid archive: {name} is too large")
-        return self.small[found]
-
-    def object(self, name: str) -> Any:
-        try:
-            return json.loads(self.read(name))
-        except (ValueError, RecursionError) as error:
-            raise Invalid(describe_syntax_error(self.read(name))) from error
 
 
 @dataclass(slots=True)
@@ -104,7 +59,7 @@ class Loading:
 
     async def load(self, source: BinaryIO | AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         """See `agent.ports.images.Images.load`."""
-        archive = _Archive(shown=f"{self._content.root.parent}/tmp/docker-import-{secrets.randbelow(4_000_000_000)}")
+        archive = ArchiveTree(f"{self._content.root.parent}/tmp/docker-import-{secrets.randbelow(4_000_000_000)}")
         lines: asyncio.Queue[Progress | None] = asyncio.Queue()
         work = asyncio.ensure_future(self._work(source, archive, lines.put_nowait, quiet))
         work.add_done_callback(lambda _: lines.put_nowait(None))
@@ -118,7 +73,9 @@ class Loading:
                 await asyncio.wait([work])
             await self._content.quick(archive.close)
 
-    async def _work(self, source: BinaryIO | AsyncIterator[bytes], archive: _Archive, emit: Emit, quiet: bool) -> None:
+    async def _work(
+        self, source: BinaryIO | AsyncIterator[bytes], archive: ArchiveTree, emit: Emit, quiet: bool
+    ) -> None:
         await self._read(source, archive)
         images = _images_of(archive)
         if not images:
@@ -131,7 +88,7 @@ class Loading:
             if found.parent in ids:
                 await self._content.catalog.set_parent(digest_of(found.config), found.parent)
 
-    async def _read(self, source: BinaryIO | AsyncIterator[bytes], archive: _Archive) -> None:
+    async def _read(self, source: BinaryIO | AsyncIterator[bytes], archive: ArchiveTree) -> None:
         try:
             await self._read_all(source, archive)
         except Invalid as error:
@@ -141,7 +98,7 @@ class Loading:
             _log.info("load.refused: %s", where)  # the client is told in Docker's words, without the place
             raise Invalid(f"{text}: invalid tar header") from error
 
-    async def _read_all(self, source: BinaryIO | AsyncIterator[bytes], archive: _Archive) -> None:
+    async def _read_all(self, source: BinaryIO | AsyncIterator[bytes], archive: ArchiveTree) -> None:
         if not isinstance(source, AsyncIterator):
             await self._content.bulk(self._collect, read_chunks(source.read, _SMALL), archive)
             return
@@ -158,35 +115,26 @@ class Loading:
             raise
         await worker
 
-    def _collect(self, chunks: Iterable[bytes], archive: _Archive) -> None:
+    def _collect(self, chunks: Iterable[bytes], archive: ArchiveTree) -> None:
         """Read the archive. Blocking; what it opened is in `archive` also when it fails."""
         reader = TarReader(decompress(chunks, self._limits), self._limits)
         total = 0
         for entry in reader:
-            name = posixpath.normpath(entry.name).lstrip("/")
-            top, slash, _ = name.partition("/")
-            if slash or entry.kind == tar_reader.DIRECTORY:
-                archive.directories.add(top)
-            if entry.kind == tar_reader.SYMLINK:
-                archive.links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), entry.link))
-            elif entry.kind == tar_reader.HARDLINK:
-                archive.links[name] = posixpath.normpath(entry.link).lstrip("/")
-            elif entry.kind == tar_reader.REGULAR and entry.size_bytes <= _SMALL:
+            name = archive.add(entry)
+            if entry.kind != tar_reader.REGULAR:
+                continue
+            if entry.size_bytes <= _SMALL:
                 archive.small[name] = reader.read_data(_SMALL)
                 total += entry.size_bytes
                 if total > _ALL_SMALL:
                     raise Invalid("invalid archive: too many small entries")
-            elif entry.kind == tar_reader.REGULAR:
-                writer = self._content.blobs.open_writer()
-                replaced = archive.large.get(name)
-                archive.large[name] = writer
-                if replaced is not None:
-                    replaced.abort()
+            else:
+                writer = archive.large[name] = self._content.blobs.open_writer()
                 for piece in reader.data():
                     writer.write(piece)
 
     # images
-    async def _add(self, archive: _Archive, found: _Found, emit: Emit, quiet: bool) -> None:
+    async def _add(self, archive: ArchiveTree, found: _Found, emit: Emit, quiet: bool) -> None:
         content = self._content
         document, diff_ids, _ = parse_config(found.config)
         system = document.get("os") or "linux"
@@ -196,6 +144,8 @@ class Loading:
             raise Invalid(
                 f"invalid manifest, layers length mismatch: expected {len(found.layers)}, got {len(diff_ids)}"
             )
+        for layer in found.layers:
+            archive.locate(layer)
         async with content.lease() as lease:
             lease.add(*diff_ids)
             rows = await self._layers(archive, found.layers, diff_ids, lease, emit, quiet)
@@ -218,7 +168,7 @@ class Loading:
 
     async def _layers(
         self,
-        archive: _Archive,
+        archive: ArchiveTree,
         names: Sequence[str],
         diff_ids: Sequence[str],
         lease: Lease,
@@ -236,7 +186,15 @@ class Loading:
 
         async def one(diff_id: str, name: str) -> None:
             async with slots:
-                rows[diff_id] = await self._layer(archive, name, diff_id, lease, emit, quiet)
+                try:
+                    rows[diff_id] = await self._layer(archive, name, diff_id, lease, emit, quiet)
+                except Invalid as error:
+                    other = error.details.get("diff_id")
+                    if other is None:
+                        raise
+                    raise Invalid(
+                        f'invalid diffID for layer {diff_ids.index(diff_id)}: expected "{diff_id}", got "{other}"'
+                    ) from error
 
         tasks = [asyncio.ensure_future(one(diff_id, name)) for diff_id, name in missing.items()]
         try:
@@ -249,7 +207,7 @@ class Loading:
         return rows
 
     async def _layer(
-        self, archive: _Archive, name: str, diff_id: str, lease: Lease, emit: Emit, quiet: bool
+        self, archive: ArchiveTree, name: str, diff_id: str, lease: Lease, emit: Emit, quiet: bool
     ) -> LayerRow:
         content = self._content
         entry = archive.resolve(name)
@@ -268,19 +226,14 @@ class Loading:
         layer = diff_id.removeprefix("sha256:")[:12]
         tell = (lambda _: None) if quiet else from_thread(emit)
         meter = Meter(tell, layer, "Loading layer", size_bytes)
-        try:
-            _, row = await content.unpack_blob(blob, lease, diff_id, on_read=meter.add)
-        except Invalid as error:
-            if "wrong diff id" in error.message:
-                raise Invalid(f"invalid diffID for layer {diff_id}: {error.message}") from error
-            raise
+        _, row = await content.unpack_blob(blob, lease, diff_id, on_read=meter.add)
         if not quiet:
             emit(transfer(layer, "Loading layer", size_bytes, size_bytes))
         return row
 
 
 # what an archive says it holds
-def _images_of(archive: _Archive) -> list[_Found]:
+def _images_of(archive: ArchiveTree) -> list[_Found]:
     if "manifest.json" in archive.small:
         return _docker_images(archive)
     if "index.json" in archive.small:
@@ -288,13 +241,12 @@ def _images_of(archive: _Archive) -> list[_Found]:
     if "repositories" in archive.small:
         raise Invalid("unsupported archive: images saved before Docker 1.10 have to be saved again by a newer one")
     # Docker now reads it as one of the first format, in which each directory at the top is a layer.
-    for name in sorted(archive.directories - {".", ""}):
-        missing = "layer.tar" if f"{name}/json" in archive.small else "json"
-        raise archive.missing(f"{name}/{missing}")
+    for name in archive.top_directories():
+        raise archive.missing(f"{name}/layer.tar" if f"{name}/json" in archive.small else f"{name}/json")
     raise archive.missing("repositories")
 
 
-def _docker_images(archive: _Archive) -> list[_Found]:
+def _docker_images(archive: ArchiveTree) -> list[_Found]:
     manifests = archive.object("manifest.json")
     if not isinstance(manifests, list):
         kind = {dict: "object", str: "string", bool: "bool", type(None): "null"}.get(type(manifests), "number")
@@ -313,7 +265,7 @@ def _docker_images(archive: _Archive) -> list[_Found]:
     return found
 
 
-def _oci_images(archive: _Archive) -> list[_Found]:
+def _oci_images(archive: ArchiveTree) -> list[_Found]:
     index = archive.object("index.json")
     entries = index.get("manifests") if isinstance(index, dict) else None
     if not isinstance(entries, list):
@@ -354,7 +306,7 @@ def _annotated_name(annotations: object) -> Reference | None:
     return reference if reference.tag and not reference.digest else None
 
 
-def _blob(archive: _Archive, digest: str) -> bytes:
+def _blob(archive: ArchiveTree, digest: str) -> bytes:
     data = archive.read(_blob_path(digest))
     if digest_of(data) != digest:
         raise Invalid(f"invalid archive: {digest} is something else")

@@ -130,7 +130,7 @@ class OverlaySnapshotter:
                 os.close(descriptor)
             diff_id = f"sha256:{digest.hexdigest()}"
             if expected and diff_id != expected:
-                raise Invalid(f"wrong diff id calculated on extraction {diff_id!r}")
+                raise Invalid(f"wrong diff id calculated on extraction {diff_id!r}", diff_id=diff_id)
             final = self.layer_path(diff_id)
             failpoints.hit("images.before_layer_rename")
             try:

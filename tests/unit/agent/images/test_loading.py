@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -147,6 +148,46 @@ async def test_hostile_archives_leave_nothing(images: FakeImages, tmp_path: Path
     assert images.list() == []
     for place in ("blobs/sha256", "layers", "ingest"):
         assert os.listdir(tmp_path / "images" / place) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "refusal"),
+    [
+        (before_25(Config="../../../../etc/passwd"), "evalSymlinksInScope: ABOVE is not in TMP"),
+        (before_25(Config="/etc/passwd"), "open TMP/etc/passwd: no such file or directory"),
+        (before_25(Config="x"), "read TMP/x: is a directory"),
+        (before_25(Layers=["x/layer.tar", "../../../etc/passwd", "z/layer.tar"]),
+         "evalSymlinksInScope: ABOVE is not in TMP"),
+        (before_25() | {"z/layer.tar": (tarfile.SYMTYPE, "/etc/passwd")},
+         "open TMP/etc/passwd: no such file or directory"),
+        (before_25() | {"z/layer.tar": (tarfile.SYMTYPE, "../z/layer.tar")},
+         "evalSymlinksInScope: too many links in TMP/z/layer.tar"),
+        (before_25() | {"z/layer.tar": (tarfile.LNKTYPE, "../../../../etc/passwd")},
+         "link /etc/passwd /z/layer.tar: no such file or directory"),
+        ({"s": (tarfile.SYMTYPE, "/tmp"), "s/evil": b"x"}, "open /s/evil: no such file or directory"),
+        ({"../evil": b"x"}, "open TMP/repositories: no such file or directory"),
+        ({"/abs/evil": b"x"}, "open TMP/abs/json: no such file or directory"),
+        (before_25(Layers=["x/layer.tar", "x/layer.tar", "z/layer.tar"]),
+         f'invalid diffID for layer 1: expected "{digest_of(LAYERS[1])}", got "{digest_of(LAYERS[0])}"'),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_had_is_told_in_dockers_words(
+    images: FakeImages, files: dict[str, Any], refusal: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        await load(images, pack(files))
+    said = re.sub(r"/\S+/tmp/docker-import-\d+", "TMP", caught.value.message)
+    assert re.sub(r"(?<=InScope: )/\S+", "ABOVE", said) == refusal
+
+
+async def test_names_and_links_stay_below_the_root_of_the_archive(images: FakeImages) -> None:
+    files = before_25(Config="deep/../config") | {
+        "config": (tarfile.SYMTYPE, "/../d/c.json"),
+        "d": (tarfile.SYMTYPE, "e"),
+    }
+    moved = {f"../../{name}" if name == "x/layer.tar" else name: content for name, content in files.items()}
+    moved["e/c.json"] = moved.pop("c.json")
+    assert await load(images, pack(moved)) == [{"stream": "Loaded image: app:1\n"}]
 
 
 async def test_a_cut_archive_is_refused(images: FakeImages) -> None:
