@@ -72,6 +72,7 @@ async def create(backends: Backends, request: Request) -> None:
             credentials=parse_registry_auth(request.header("x-registry-auth")),
         )
     else:
+        from_ = request.text("fromSrc")
 
         async def import_(source: AsyncIterator[bytes]) -> AsyncIterator[Any]:
             return await backends.engine.image_import(
@@ -79,11 +80,10 @@ async def create(backends: Backends, request: Request) -> None:
                 repo=request.text("repo"),
                 tag=tag_,
                 changes=list(request.texts("changes")),
-                message=request.text("message"),
+                message=request.text("message") or f"Imported from {from_}",
                 platform=platform,
             )
 
-        from_ = request.text("fromSrc")
         if from_ == "-":
             progress = await import_(request.body_stream())
         else:

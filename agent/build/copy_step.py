@@ -22,6 +22,7 @@ from agent.build.step_context import StepContext
 from agent.build.tar_header import BLOCK_BYTES, BadHeader, parse_header
 from agent.host.threads import in_thread
 from agent.images.compression import decompress
+from agent.ports.images import Progress
 from wire.errors import Internal, Invalid, MooringError
 
 __all__ = ["CopyStep"]
@@ -45,7 +46,6 @@ class _Found:
     tree: FileTree
     items: list[CopyItem]
     unpack: bool = False
-    fetched_bytes: int | None = None  # of a file that came by HTTP
 
 
 @dataclass(kw_only=True)
@@ -60,6 +60,7 @@ class CopyStep:
     instruction: Copy | Add
     working_dir: str
     from_image: str | None = None
+    downloads: list[Progress] = field(default_factory=list)  # what a client is told of the files that were fetched
     _found: list[_Found] = field(default_factory=list)
     _digest: str = ""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -141,21 +142,12 @@ class CopyStep:
                 checksum=self.instruction.checksum,
                 keep_git_dir=self.instruction.keep_git_dir,
                 destination=self.instruction.destination,
+                tell=self.downloads.append,
             )
         )
         tree = MountedTree(fetched.root)
         self._stack.callback(tree.close)
-        return _Found(tree, await in_thread(fetched.items, tree), fetched_bytes=fetched.fetched_bytes)
-
-    def downloads(self) -> list[dict[str, object]]:
-        """What a client is told of the files that were fetched, in Docker's shape."""
-        told: list[dict[str, object]] = []
-        for found in self._found:
-            if found.fetched_bytes is not None:
-                size = found.fetched_bytes
-                told.append({"status": "Downloading", "progressDetail": {"current": size, "total": size}})
-                told.append({"stream": "\n"})
-        return told
+        return _Found(tree, await in_thread(fetched.items, tree))
 
     # the result
     def history_text(self) -> str:
@@ -181,7 +173,10 @@ class CopyStep:
             await in_thread(self._write, root, archives)
             for archive in archives:
                 chunks = _read_in_thread(archive.tree, archive.item)
-                await self.context.images.archive_put(root, f"/{archive.path}", chunks)
+                try:
+                    await self.context.images.archive_put(root, f"/{archive.path}", chunks)
+                except Invalid as error:
+                    raise Invalid(f"failed to copy files: {error.message}") from error
         except OSError as error:
             what = f"{error.filename}: " if isinstance(error.filename, str) else ""
             raise Internal(f"failed to copy files: {what}{(error.strerror or str(error)).lower()}") from error

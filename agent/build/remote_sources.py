@@ -11,7 +11,7 @@ import os
 import posixpath
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -25,7 +25,9 @@ from agent.build.file_tree import FileTree
 from agent.build.step_context import new_container_id
 from agent.host import spawn
 from agent.host.lookup import HostResolver
+from agent.images.progress import transfer
 from agent.images.registry.errors import unreachable
+from agent.ports.images import Progress
 from wire.errors import Forbidden, Internal, Invalid, MooringError, NotFound, Unauthenticated
 
 __all__ = ["Download", "RemoteSource", "clone_repository", "download", "fetch_source", "is_git_source", "is_url"]
@@ -70,7 +72,6 @@ class RemoteSource:
 
     root: Path
     name: str = ""
-    fetched_bytes: int | None = None  # of a file
 
     def items(self, tree: FileTree) -> list[CopyItem]:
         """The items it stands for; a file's hash stands without its kind, as Docker shows it in history. Blocking."""
@@ -86,13 +87,24 @@ class Download:
     content_type: str
     sha256: str
     modified_ns: int
+    size_bytes: int
+    announced: bool  # the server told the size before
+
+    def progress(self) -> list[Progress]:
+        """What a client is told of the fetch, in Docker's shape: of an empty file also that it has ended."""
+        if not self.size_bytes:
+            return [{"status": "Downloading", "progressDetail": {}}, {}, {"stream": "\n"}]
+        line = transfer("", "Downloading", self.size_bytes, self.size_bytes if self.announced else 0)
+        del line["id"]
+        return [line, {"stream": "\n"}]
 
 
 @asynccontextmanager
 async def fetch_source(
-    source: str, *, scratch: Path, checksum: str, keep_git_dir: bool, destination: str
+    source: str, *, scratch: Path, checksum: str, keep_git_dir: bool, destination: str, tell: Callable[[Progress], None]
 ) -> AsyncIterator[RemoteSource]:
-    """Have what `source` names for the length of the block. Raises Invalid or Internal with what went wrong."""
+    """Have what `source` names for the length of the block. Raises Invalid or Internal with what went wrong; `tell` has
+    been told of a fetch then as well."""
     directory = scratch / new_container_id()
     directory.mkdir(mode=0o700, parents=True)
     try:
@@ -104,13 +116,16 @@ async def fetch_source(
                 shutil.rmtree(directory / "tree" / ".git", ignore_errors=True)
             yield RemoteSource(root=subdirectory)
             return
+        fetched = await download(source, directory / "fetched")
+        for line in fetched.progress():
+            tell(line)
         name = _file_name(source, destination)
-        fetched = await download(source, directory / name)
         if checksum and f"sha256:{fetched.sha256}" != checksum.lower():
             raise Invalid(f"digest mismatch sha256:{fetched.sha256}: {checksum}")
         os.chmod(fetched.path, 0o600)
         os.utime(fetched.path, ns=(fetched.modified_ns, fetched.modified_ns))
-        yield RemoteSource(root=directory, name=name, fetched_bytes=fetched.path.stat().st_size)
+        fetched.path.rename(directory / name)
+        yield RemoteSource(root=directory, name=name)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -157,6 +172,8 @@ async def download(url: str, path: Path) -> Download:
                 content_type=answer.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
                 sha256=digest.hexdigest(),
                 modified_ns=_http_time_ns(answer.headers.get("Last-Modified", "")),
+                size_bytes=size,
+                announced=answer.content_length is not None,
             )
     except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
         raise unreachable(error, "Get", url) from error

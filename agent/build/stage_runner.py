@@ -270,6 +270,18 @@ class StageRunner:
         await self._take(key, image_id, text)
 
     # COPY and ADD
+    async def _prepare(self, step: CopyStep) -> None:
+        """Have the sources; what was fetched is told also when it is of no use."""
+        refusal: MooringError | None = None
+        try:
+            await step.prepare()
+        except MooringError as error:
+            refusal = error
+        for message in step.downloads:
+            await self._emit(PullMessage(message))
+        if refusal is not None:
+            raise refusal
+
     async def _copy(self, instruction: Copy | Add) -> None:
         from_image = None
         if isinstance(instruction, Copy) and instruction.from_:
@@ -281,9 +293,7 @@ class StageRunner:
             from_image=from_image,
         )
         try:
-            await step.prepare()
-            for message in step.downloads():
-                await self._emit(PullMessage(message))
+            await self._prepare(step)
             command = [*self._config.shell, f"#(nop) {step.history_text()}"]
             text = " ".join(command)
             key = step_key(self._image_id, text, [*self._common_inputs(), *step.key_inputs()])

@@ -287,7 +287,7 @@ async def image_import(
         repo=name,
         tag=tag if name else "",
         changes=msgspec.to_builtins(config),
-        message=message or "Imported from -",
+        message=message,
         platform=platform,
     )
 

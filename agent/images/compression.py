@@ -92,7 +92,8 @@ def _decode(kind: str, head: bytes, source: Iterator[bytes], limits: Limits) -> 
                 raise Exhausted(f"{kind} stream expands to more than is allowed ({made} bytes from {read})")
             yield piece
     except _DAMAGE as error:
-        raise Invalid(f"{kind}: invalid data: {error}") from error
+        cut = isinstance(error, EOFError)
+        raise Invalid("unexpected EOF" if cut else f"{kind}: invalid data: {error}") from error
 
 
 def _members(kind: str, head: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,8 +31,6 @@ from wire.errors import Invalid, MooringError
 from wire.refs import Reference, parse_reference
 
 __all__ = ["Loading"]
-
-_log = logging.getLogger(__name__)
 
 _SMALL: Final = 1 << 20
 _ALL_SMALL: Final = 64 << 20
@@ -89,16 +86,6 @@ class Loading:
                 await self._content.catalog.set_parent(digest_of(found.config), found.parent)
 
     async def _read(self, source: BinaryIO | AsyncIterator[bytes], archive: ArchiveTree) -> None:
-        try:
-            await self._read_all(source, archive)
-        except Invalid as error:
-            text, colon, where = error.message.partition(": invalid tar header: ")
-            if not colon:
-                raise
-            _log.info("load.refused: %s", where)  # the client is told in Docker's words, without the place
-            raise Invalid(f"{text}: invalid tar header") from error
-
-    async def _read_all(self, source: BinaryIO | AsyncIterator[bytes], archive: ArchiveTree) -> None:
         if not isinstance(source, AsyncIterator):
             await self._content.bulk(self._collect, read_chunks(source.read, _SMALL), archive)
             return

@@ -28,7 +28,7 @@ from agent.images.registry.manifests import ACCEPT, Blob, Index, Manifest, parse
 from agent.images.sessions import Sessions
 from agent.images.transfers import Transfers
 from agent.ports.images import Credentials, Progress
-from wire.errors import Invalid, MooringError, NotFound
+from wire.errors import Forbidden, Invalid, MooringError, NotFound
 from wire.refs import Reference, parse_reference
 
 __all__ = ["Pulling", "short_id"]
@@ -59,6 +59,8 @@ class Pulling:
         wanted = parse_platform(platform)
         if all_tags and not reference.is_name_only:
             raise Invalid("tag can't be used with --all-tags/-a")
+        if reference.familiar_name == "scratch":
+            raise Forbidden("'scratch' is a reserved name")
         try:
             client = await connect(self._sessions.get(), self._endpoints.pull(reference.domain), credentials)
             if all_tags:

@@ -2,12 +2,13 @@
 
 Own parser because the standard library's extracts with names it should not trust and loops or misreads on hostile
 headers (CVE-2025-4517, -8194, -13462). This one only reads: it never touches a file system, every number is bounded,
-and every error names the byte it was found at. Precedence is that of Go's archive/tar, which wrote most images: PAX
+and every error knows the byte it was found at. Precedence is that of Go's archive/tar, which wrote most images: PAX
 over GNU long names over the header; global PAX headers are ignored as Docker does.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,8 @@ from agent.images.sparse import Extent, check_extents, parse_gnu_extents, parse_
 from wire.errors import Exhausted, Invalid
 
 __all__ = ["BLOCK", "CHAR", "DIRECTORY", "FIFO", "HARDLINK", "REGULAR", "SYMLINK", "TarEntry", "TarReader"]
+
+_log = logging.getLogger(__name__)
 
 BLOCK_BYTES: Final = 512
 REGULAR: Final = b"0"
@@ -162,7 +165,9 @@ class TarReader:
             pass
 
     def _bad(self, why: str, position: int) -> Invalid:
-        return Invalid(f"archive/tar: invalid tar header: {why} at byte {position}")
+        """Clients are told in Docker's words; what was found, and where, is in the log."""
+        _log.info("archive.refused: %s at byte %d", why, position)
+        return Invalid("archive/tar: invalid tar header", why=why, position=position)
 
     # headers
     def _next(self) -> TarEntry | None:

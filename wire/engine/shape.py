@@ -6,6 +6,7 @@ default; a slice or map that Go would print as `null` has None.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -101,8 +102,26 @@ _HTML = ((b"&", b"\\u0026"), (b"<", b"\\u003c"), (b">", b"\\u003e"))
 def encode(value: object, *, escape_html: bool = False) -> bytes:
     """Return `value` as JSON bytes, escaped as Docker's are: documents are plain, what is streamed (progress, events,
     statistics) and headers also escape what means something in HTML."""
-    data = msgspec.json.encode(value)
+    try:
+        data = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # bytes of a user's that are no text
+        data = msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value))).replace(_UNKNOWN, b"\\ufffd")
     for plain, escaped in (*_LINE_ENDS, *_HTML) if escape_html else _LINE_ENDS:
         if plain in data:
             data = data.replace(plain, escaped)
     return data
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNKNOWN = "\ufffd".encode()
+
+
+def _without_surrogates(value: object) -> object:
+    """`value` with a replacement character for each byte that was no text."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value

@@ -465,6 +465,14 @@ async def test_numbered_events_carry_the_container_as_it_is(tmp_path: Path) -> N
     assert [(line["seq"], line["container"]) for line in lines] == [(8, {"Id": "a"}), (9, None)]
 
 
+async def test_an_import_says_where_it_is_from(tmp_path: Path) -> None:
+    engine = FakeEngine(image_import=lambda *_, **__: items({"status": "sha256:"}))
+    async with running(tmp_path, engine) as client:
+        await client.ask("POST", "/images/create?fromSrc=-", b"")
+        await client.ask("POST", "/images/create?fromSrc=-&message=mine", b"")
+    assert [options["message"] for _, _, options in engine.calls] == ["Imported from -", "mine"]
+
+
 async def test_an_import_by_url_fetches_the_archive_and_leaves_nothing(tmp_path: Path) -> None:
     async def file_server(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"7")]})

@@ -20,7 +20,7 @@ from agent.images.registry.manifests import DOCKER_MANIFEST, OCI_LAYER
 from agent.ports.images import Credentials, Progress
 from tests.fakes.images import FakeImages, tar_of
 from tests.fakes.registry import FakeRegistry, run_fake_registry
-from wire.errors import Exhausted, Internal, Invalid, MooringError, NotFound, Unauthenticated, Unsupported
+from wire.errors import Exhausted, Forbidden, Internal, Invalid, MooringError, NotFound, Unauthenticated, Unsupported
 
 USER = Credentials(username="user", password="secret")
 
@@ -371,6 +371,13 @@ async def test_a_pull_cancelled_while_its_file_is_opened_leaves_nothing(
     await asyncio.sleep(0)
     go_on.set()
     await asyncio.gather(pulling, return_exceptions=True)  # and see the fixture
+
+
+@pytest.mark.parametrize("ref", ["scratch", "docker.io/library/scratch:1", f"scratch@sha256:{'a' * 64}"])
+async def test_the_name_of_no_image_is_reserved(images: FakeImages, ref: str) -> None:
+    with pytest.raises(Forbidden) as caught:
+        await pull(images, ref)
+    assert caught.value.message == "'scratch' is a reserved name"
 
 
 async def test_a_cancelled_pull_leaves_nothing(registry: FakeRegistry, images: FakeImages, tmp_path: Path) -> None:
