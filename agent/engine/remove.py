@@ -32,6 +32,9 @@ async def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool =
     container = ctx.containers.resolve(ref)
     while True:
         await container.settled()
+        if container.record.state.status == "ending":
+            async with container.lock:  # its process is gone, what is left to do takes a moment
+                pass
         if container.record.state.status == "removing":
             raise Conflict(f"removal of container {ref} is already in progress")
         if container.running:
@@ -67,7 +70,7 @@ async def _remove_link(ctx: Context, ref: str) -> None:
 
 def _running_text(container: Container) -> str:
     """Docker's words name the state."""
-    state = container.record.state.status
+    state = container.status
     if state == "paused":
         return f'cannot remove container "/{container.name}": container is paused and must be unpaused first'
     hint = "stop the container before removing or force remove"

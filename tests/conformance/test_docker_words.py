@@ -33,6 +33,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("options", REFUSED)
 def test_options_that_cannot_be_had(engine: Engine, options: str) -> None:
+    if options.startswith("--device-read") and engine("version", "-f", "{{.Client.Version}}")[1].startswith("26.1"):
+        pytest.skip("Docker's client 26.1 leaves this option out of its request")
     code, _, err = engine("run", "--rm", *options.split(), IMAGE, "true")
     missing = "no such file or directory" in err  # what makes the CLI take it for a missing command
     assert (code, REFUSED[options] in err) == (127 if missing else 125, True), err

@@ -56,6 +56,25 @@ async def test_a_run_is_told_in_dockers_order(rig: Rig) -> None:
         await rig.engine.inspect("web")
 
 
+async def test_removed_while_its_end_is_being_taken_in(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is gone: that is no container that runs, and no state of ours is told."""
+    reached, go_on, release = asyncio.Event(), asyncio.Event(), exits.release
+
+    async def held(*arguments: Any) -> None:
+        reached.set()
+        await go_on.wait()
+        await release(*arguments)
+
+    monkeypatch.setattr(exits, "release", held)
+    await rig.engine.start(await _create(rig, "web", "true"))
+    await reached.wait()
+    removal = asyncio.create_task(rig.engine.remove("web"))
+    await asyncio.sleep(0)
+    go_on.set()
+    await removal
+    assert await rig.engine.list(all=True) == []
+
+
 async def test_a_start_that_fails_waits_for_the_other_half(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its network must not come into being after everything was given back."""
     await _create(rig, "web", "true")
