@@ -140,7 +140,7 @@ class Agent:
         with contextlib.closing(sqlite3.connect(f"file:{self.data}/journal.sqlite3?mode=ro", uri=True)) as journal:
             found |= {f"row: {space} {key}" for space, key in journal.execute("SELECT space, key FROM document")}
         for pattern in _KEPT:
-            found |= {f"file: {path}" for path in self.root.glob(pattern)}
+            found |= {f"file: {path}" for path in self.root.glob(pattern) if path.name != ".cache"}  # crun 1.21's own
         return frozenset(found)
 
     def settled_traces(self) -> frozenset[str]:
