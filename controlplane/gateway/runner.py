@@ -28,7 +28,7 @@ from wire.net.mux import SessionClosed, StreamReset
 
 __all__ = ["ask_host", "engine_result", "run_cancellably", "run_engine_request"]
 
-RETRY_FOR_S = 30.0
+RETRY_FOR_S = 90.0  # on a busy machine half a minute passes until a process of the plane that died is back
 UNREACHABLE_FOR_S = 8.0  # nothing was ever sent: the host may only be between two dials
 RETRY_EVERY_S = 0.5
 LATELY = timedelta(seconds=20)
