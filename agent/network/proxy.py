@@ -110,9 +110,16 @@ class HeldPort:
             for _ in range(64):
                 client, _ = self._socket.accept()
                 client.setblocking(False)
-                task = asyncio.get_running_loop().create_task(_carry(client, self._target))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._carry(client)
+
+    def _carry(self, client: socket.socket) -> None:
+        def on_end(ended: asyncio.Task[None]) -> None:
+            client.close()  # here: a task cancelled before its first step runs none of its own
+            self._tasks.discard(ended)
+
+        task = asyncio.get_running_loop().create_task(_carry(client, self._target))
+        self._tasks.add(task)
+        task.add_done_callback(on_end)
 
     def _on_udp(self) -> None:
         assert self._loop is not None
@@ -178,10 +185,10 @@ class _UdpClient:
 
 
 async def _carry(client: socket.socket, target: tuple[str, int]) -> None:
-    """One connection, both ways, with half-close; ends when both ways have."""
+    """One connection, both ways, with half-close; ends when both ways have. The caller closes `client`."""
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
-    with client, socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as server:
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as server:
         try:
             async with asyncio.timeout(30):
                 await loop.sock_connect(server, target)

@@ -254,28 +254,34 @@ class _NameServer:
                     connection.close()
                     continue
                 connection.setblocking(False)
-                self._open_streams += 1
-                self._start(self._loop.create_task(self._serve_stream(connection)))
+                self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        def on_end(_: asyncio.Task[None]) -> None:
+            connection.close()  # here: a task cancelled before its first step runs none of its own
+            self._open_streams -= 1
+
+        self._open_streams += 1
+        task = self._loop.create_task(self._serve_stream(connection))
+        task.add_done_callback(on_end)
+        self._start(task)
 
     async def _serve_stream(self, connection: socket.socket) -> None:
         """Questions of one connection, one after another, each with its length before it (RFC 7766)."""
-        loop = asyncio.get_running_loop()
-        try:
-            with connection, contextlib.suppress(OSError, TimeoutError):
-                while True:
-                    async with asyncio.timeout(_STREAM_IDLE_S):
-                        head = await _read(loop, connection, 2)
-                        message = await _read(loop, connection, struct.unpack("!H", head)[0])
-                    query = dns.parse(message)
-                    if query is None:
-                        return
-                    answer = self._resolvers.answer(query, self._sandbox)
-                    if answer is None:
-                        answer = await self._resolvers.forward(message, query, self._sandbox, stream=True)
-                    async with asyncio.timeout(_STREAM_IDLE_S):
-                        await loop.sock_sendall(connection, struct.pack("!H", len(answer)) + answer)
-        finally:
-            self._open_streams -= 1
+        loop = self._loop
+        with contextlib.suppress(OSError, TimeoutError):
+            while True:
+                async with asyncio.timeout(_STREAM_IDLE_S):
+                    head = await _read(loop, connection, 2)
+                    message = await _read(loop, connection, struct.unpack("!H", head)[0])
+                query = dns.parse(message)
+                if query is None:
+                    return
+                answer = self._resolvers.answer(query, self._sandbox)
+                if answer is None:
+                    answer = await self._resolvers.forward(message, query, self._sandbox, stream=True)
+                async with asyncio.timeout(_STREAM_IDLE_S):
+                    await loop.sock_sendall(connection, struct.pack("!H", len(answer)) + answer)
 
 
 def _ndots_set(sandbox: Sandbox) -> bool:
