@@ -15,6 +15,7 @@ import confirm from '@/ui/Confirm.module.css';
 import { Confirm } from '@/ui/Confirm';
 import { Empty } from '@/ui/Empty';
 import { QueryProblem } from '@/ui/Problem';
+import { dockerLines } from './dockerLines';
 import classes from './SettingsPage.module.css';
 
 const DAY_MS = 86_400_000;
@@ -101,6 +102,8 @@ function NewToken({ onClose }: { onClose: () => void }) {
           </Codebox>
           <p className="muted">{words.exampleLine}</p>
           <Codebox copy={`curl -H 'Authorization: Bearer ${made.token}' ${window.location.origin}/api/v1/containers`}>{`curl -H 'Authorization: Bearer ${made.token}' ${window.location.origin}/api/v1/containers`}</Codebox>
+          <p className="muted">{words.dockerClient}</p>
+          <Codebox copy={dockerLines(window.location.origin, made.token)}>{dockerLines(window.location.origin, made.token)}</Codebox>
         </div>
         <div className={confirm.acts}>
           <Button variant="filled" onClick={onClose}>

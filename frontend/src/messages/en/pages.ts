@@ -91,6 +91,7 @@ export const settings = {
   shownOnce: 'Copy it now. It is shown this once and cannot be read again.',
   copyToken: 'Copy the token',
   exampleLine: 'For example:',
+  dockerClient: 'A docker client elsewhere (/host/NAME in place of /env/default is another host):',
   column: { name: 'Name', created: 'Created', used: 'Last used', expires: 'Expires', actions: 'Actions' },
   never: 'never',
   notUsed: 'not yet',
