@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from wire.engine.containers import CreateRequest
+from wire.engine.containers import CreateRequest, HostConfig
 from wire.engine.execs import ExecCreateRequest
 from wire.errors import Invalid
 from wire.versions import ApiVersion
@@ -31,7 +31,9 @@ def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
     if version < (1, 44) and body.healthcheck:
         body.healthcheck.start_interval = UNSET
     if host is None:
-        return body
+        if version >= (1, 41):
+            return body
+        host = body.host_config = HostConfig()
     mounts = host.mounts or []
     if version < (1, 40):
         for mount in mounts:

@@ -49,6 +49,7 @@ class Container:
         self.monitor: asyncio.Task[None] | None = None  # owns the wait for this run's exit
         self.restart_timer: asyncio.Task[None] | None = None
         self.health_task: asyncio.Task[None] | None = None
+        self.oom_task: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()  # this run is over and its log complete: log followers stop
         self.stopped = asyncio.Event()  # no process of this run is left, cleared at start
         self.stopped.set()
@@ -202,12 +203,26 @@ class Containers:
         holder = self._by_name.get(ref.removeprefix("/"))
         if holder is not None and (found := self._by_id.get(holder)) is not None:
             return found
+        if (linked := self._linked(ref)) is not None:
+            return linked
         matches = [key for key in self._by_id if key.startswith(ref)] if len(ref) < 64 else []
         if len(matches) > 1:
             raise Invalid(f"multiple IDs found with provided prefix: {ref}")
         if not matches:
             raise NotFound(f"No such container: {ref}")
         return self._by_id[matches[0]]
+
+    def _linked(self, ref: str) -> Container | None:
+        """What `OTHER/ALIAS` names: the container that OTHER has a link to on the default bridge."""
+        parent, slash, alias = ref.removeprefix("/").partition("/")
+        holder = self._by_id.get(self._by_name.get(parent, "")) if slash else None
+        if holder is None or holder.record.host.network_mode != "bridge":
+            return None
+        for link in holder.record.host.links or ():
+            name, _, known = link.removeprefix("/").partition(":")
+            if alias == known.rpartition("/")[2] or (not known and alias == name):
+                return self._by_id.get(self._by_name.get(name, ""))
+        return None
 
     def save(self, container: Container) -> Awaitable[None]:
         """Write its row; await to know that it is durable. Drops what was rendered from the old state."""

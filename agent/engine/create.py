@@ -13,7 +13,7 @@ from agent.engine.context import Context
 from agent.engine.endpoints import attachments_for
 from agent.engine.links import resolve_links
 from agent.engine.merge import command_of
-from agent.engine.mounts import parse_volumes_from, read_mounts, with_own_mounts
+from agent.engine.mounts import parse_mount, parse_volumes_from, read_mounts, with_own_mounts
 from agent.engine.names import check_name, random_id, random_name
 from agent.engine.platforms import check_platform
 from agent.engine.record import MountPoint, Record
@@ -47,6 +47,8 @@ async def create(
                 return known.id, []
     name = check_name(name) if name else ""
     config, host, networking, warnings = check_request(body)
+    for mount in host.mounts if isinstance(host.mounts, list) else ():
+        parse_mount(mount)
     image = ctx.images.resolve(config.image) if config.image else None
     if image is not None:
         check_platform(image, config.image, platform)

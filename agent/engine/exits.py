@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final
 
-from agent.engine import health
+from agent.engine import health, oom
 from agent.engine.clock import now_ns
 from agent.engine.container import Container
 from agent.engine.context import Context
@@ -47,9 +47,10 @@ async def end_run(ctx: Context, container: Container, status: ExitStatus, *, may
     state = record.state
     ran_s = time.monotonic() - container.started_monotonic
     health.end(container)
+    oom.end(container)
     container.ended.set()
     ctx.execs.forget_unstarted(container.exec_ids)
-    if status.oom_killed:
+    if status.oom_killed and not state.oom_killed:
         ctx.events.publish("container", "oom", container.id, container.attributes())
     state.exit_code, state.oom_killed, state.lost = status.code, status.oom_killed, status.lost
     state.finished_at_ns = int(status.exited_at * 1e9) or now_ns()

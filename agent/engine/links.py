@@ -8,7 +8,7 @@ from agent.engine.validate_config import container_of
 from wire.engine.containers import HostConfig
 from wire.errors import Internal, Invalid, NotFound
 
-__all__ = ["link_environment", "linked_containers", "parse_link", "resolve_links"]
+__all__ = ["link_environment", "link_names", "linked_containers", "parse_link", "resolve_links"]
 
 
 _WITHOUT_RESOLVER = ("", "default", "bridge", "host", "none")
@@ -54,6 +54,16 @@ def linked_containers(ctx: Context, host: HostConfig) -> list[tuple[Container, s
     return found
 
 
+def link_names(ctx: Context) -> dict[str, list[str]]:
+    """Container id → what others call it (`/other/alias`) by a link on the default bridge."""
+    found: dict[str, list[str]] = {}
+    for container in ctx.containers:
+        if container.record.host.links and container.record.host.network_mode == "bridge":
+            for other, alias in linked_containers(ctx, container.record.host):
+                found.setdefault(other.id, []).append(f"/{container.name}/{alias}")
+    return found
+
+
 def link_environment(ctx: Context, container: Container) -> list[str]:
     """The `ALIAS_PORT_…` variables of links on the default bridge (Docker's legacy links).
 
@@ -62,7 +72,11 @@ def link_environment(ctx: Context, container: Container) -> list[str]:
     if container.record.host.network_mode != "bridge":
         return []
     env: list[str] = []
-    for other, alias in linked_containers(ctx, container.record.host):
+    known = linked_containers(ctx, container.record.host)
+    for name, alias in map(parse_link, container.record.host.links or ()):
+        if alias not in {known_alias for _, known_alias in known}:
+            raise Internal(f"Cannot link to a non running container: /{name} AS /{container.name}/{alias}")
+    for other, alias in known:
         if not other.running:
             raise Internal(f"Cannot link to a non running container: /{other.name} AS /{container.name}/{alias}")
         address = next(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.inspect import mount_documents, network_documents
+from agent.engine.links import link_names
 from agent.engine.status import describe
 from agent.engine.validate_host import parse_port
 from agent.ports.images import Image
@@ -44,6 +45,8 @@ async def list_containers(
         chosen = chosen[:limit]
     names = _ImageNames(ctx)
     items = [item(ctx, container, names.shown(container)) for container in chosen]
+    for document in items if (linked := link_names(ctx)) else ():
+        document["Names"] = sorted([*document["Names"], *linked.get(document["Id"], ())])
     if size:
         return [await _with_size(ctx, document, known) for document, known in zip(items, chosen, strict=True)]
     return items

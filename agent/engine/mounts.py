@@ -181,15 +181,19 @@ def parse_volumes_from(spec: str) -> tuple[str, str]:
 
 def read_mounts(host: HostConfig, inherited: Iterable[MountPoint], data: Path) -> list[MountPoint]:
     """All mount points of a container but the image's volumes: what is said last for a path wins over what is
-    inherited, saying a path twice is refused (but for `--tmpfs`, which wins). `data` is the agent's directory, see
-    `_guard_data`."""
+    inherited, saying a path twice is refused (but for `--tmpfs`, which wins over `--mount`). `data` is the agent's
+    directory, see `_guard_data`."""
     points = {point.target: point for point in inherited}
     said: set[str] = set()
+    tmpfs = host.tmpfs if isinstance(host.tmpfs, dict) else {}
     for raw in host.binds or ():
-        _add(points, said, parse_bind(raw, host.volume_driver), data)
+        point = parse_bind(raw, host.volume_driver)
+        if point.target in tmpfs:
+            raise Invalid(f"Duplicate mount point: {point.target}")
+        _add(points, said, point, data)
     for mount in host.mounts or () if isinstance(host.mounts, list) else ():
         _add(points, said, parse_mount(mount), data)
-    for target in host.tmpfs or () if isinstance(host.tmpfs, dict) else ():
+    for target in tmpfs:
         points.pop(posixpath.normpath(target), None)
     return list(points.values())
 

@@ -21,7 +21,7 @@ import logging
 import shutil
 import time
 
-from agent.engine import health
+from agent.engine import health, oom
 from agent.engine.clock import now_ns
 from agent.engine.container import Container
 from agent.engine.context import Context
@@ -119,6 +119,7 @@ async def _resume(ctx: Context, container: Container) -> None:
     rotation = ctx.logs.options(record.host.log_config.type, record.host.log_config.config or {})
     if rotation is not None:
         ctx.logs.watch(ctx.config.container_log(container.id), ctx.config.bundle(container.id) / "ctl", rotation)
+    oom.begin(ctx, container)
     await ctx.containers.save(container)
     ctx.watch_run(container)
 

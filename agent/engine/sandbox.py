@@ -27,6 +27,8 @@ async def open_network(ctx: Context, container: Container) -> Path | None:
     host = record.host
     peer = container_of(host.network_mode)
     if peer is not None:
+        if ctx.containers.resolve(peer) is container:
+            raise Conflict("cannot join own network")
         return _peer_namespace(ctx, peer)
     on_host = host.network_mode == "host"
     asked = host.sysctls if isinstance(host.sysctls, dict) else {}

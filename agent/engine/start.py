@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from agent.engine import health
+from agent.engine import health, oom
 from agent.engine.attach import bind_attachments, drop_attachments
 from agent.engine.clock import now_ns
 from agent.engine.container import Container
@@ -79,6 +79,7 @@ async def run_created(ctx: Context, container: Container) -> None:
         await _fail(ctx, container, before, error)
         raise
     health.begin(ctx, container)
+    oom.begin(ctx, container)
     ctx.events.publish("container", "start", container.id, container.attributes())
     ctx.watch_run(container)
     failpoints.hit("start.before_ack")

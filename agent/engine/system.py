@@ -19,12 +19,15 @@ from agent.engine.settle import DEFAULT_RUNTIME
 from agent.engine.sysinfo import read_sysinfo
 from agent.engine.volume_verbs import volume_documents
 from agent.host.files import write_atomic
+from agent.host.mounts import iter_mounts
 from agent.ports.images import Credentials
+from agent.ports.runtime import RuntimeInfo
 from wire.versions import DOCKER_VERSION, MAX_API, MIN_API
 
 __all__ = ["VERSION", "auth", "df", "info", "version"]
 
 VERSION: Final = "0.1.0"
+_SHIM: Final = "io.containerd.runc.v2"  # another of Docker's names for the default runtime
 
 
 async def version(ctx: Context) -> dict[str, Any]:
@@ -87,7 +90,7 @@ async def info(ctx: Context) -> dict[str, Any]:
         "Images": len(ctx.images.list()),
         "Driver": "overlay2",
         "DriverStatus": [
-            ["Backing Filesystem", "extfs"],
+            ["Backing Filesystem", backing_filesystem(config.data)],
             ["Supports d_type", "true"],
             ["Using metacopy", "false"],
             ["Native Overlay Diff", "true"],
@@ -137,7 +140,7 @@ async def info(ctx: Context) -> dict[str, Any]:
         "Labels": [],
         "ExperimentalBuild": False,
         "ServerVersion": DOCKER_VERSION,
-        "Runtimes": {name: {"path": runtime.path} for name in sorted({DEFAULT_RUNTIME, runtime.name})},
+        "Runtimes": {name: _runtime(runtime) for name in sorted({DEFAULT_RUNTIME, _SHIM, runtime.name})},
         "DefaultRuntime": DEFAULT_RUNTIME,
         "Swarm": {
             "NodeID": "",
@@ -157,6 +160,22 @@ async def info(ctx: Context) -> dict[str, Any]:
         "CDISpecDirs": [],
         "Warnings": _warnings(runtime.problems),
     }
+
+
+def _runtime(runtime: RuntimeInfo) -> dict[str, Any]:
+    status = {"org.opencontainers.runtime-spec.features": runtime.features} if runtime.features else {}
+    return {"path": runtime.path, **({"status": status} if status else {})}
+
+
+def backing_filesystem(path: Path) -> str:
+    """What `path` is on, by Docker's name for it."""
+    real = Path(os.path.realpath(path))
+    above = {str(real), *map(str, real.parents)}
+    found = [mount for mount in iter_mounts() if mount.mountpoint in above]
+    kind = max(found, key=lambda mount: len(mount.mountpoint)).fstype if found else ""
+    if kind in ("ext2", "ext3", "ext4"):
+        return "extfs"
+    return {"overlay": "overlayfs", "nfs4": "nfs", "fuse": "fuseblk"}.get(kind, kind or "<unknown>")
 
 
 def _security_options(seccomp: bool, apparmor: bool, cgroup_version: int) -> list[str]:

@@ -29,13 +29,13 @@ def tmpfs_options(text: str) -> list[str]:
         name, equals, _ = option.partition("=")
         if equals:
             if name not in _VALUES:
-                raise Invalid(f'invalid tmpfs option "{option}"')
+                raise Invalid(f'invalid tmpfs option "{name}"')
             merged[name] = option
         elif option in _WORDS:
             merged.pop(_OPPOSITE.get(option, ""), None)
             merged[option] = option
         else:
-            raise Invalid(f'invalid tmpfs option "{option}"')
+            raise Invalid(f'invalid tmpfs option "{name}"')
     return list(merged.values())
 
 

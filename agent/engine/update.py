@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from typing import Any
 
+from agent.engine import oom
 from agent.engine.context import Context
 from agent.engine.limits import build_resources
 from agent.engine.validate_host import check_restart_policy
@@ -55,6 +56,7 @@ async def update(ctx: Context, ref: str, body: UpdateRequest) -> list[str]:
         except MooringError as error:
             raise type(error)(f"Cannot update container {container.id}: {error.message}") from error
         record.host = wanted
+        oom.begin(ctx, container)
         await ctx.containers.save(container)
         ctx.events.publish("container", "update", container.id, container.attributes())
     return warnings

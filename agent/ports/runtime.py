@@ -196,6 +196,7 @@ class RuntimeInfo:
     apparmor: bool
     apparmor_profile: str = ""  # what a container gets that asks for none; "" none is loaded
     recursive_read_only: bool = False  # mounts may say `rro`
+    features: str = ""  # the JSON it tells of itself (`features`), "" when it cannot
     problems: tuple[str, ...] = ()
 
 
@@ -252,6 +253,10 @@ class Runtime(Protocol):
 
     async def wait(self, container_id: str) -> ExitStatus:
         """Return when the container has ended and its output is complete. Any number of waiters."""
+        ...
+
+    async def oom(self, container_id: str) -> None:
+        """Return when the kernel has killed a process of it for want of memory, at once when it has; maybe never."""
         ...
 
     async def kill(self, container_id: str, signal: int) -> None: ...

@@ -63,6 +63,9 @@ class AbsentRuntime:
     async def wait(self, container_id: str) -> ExitStatus:
         self._refuse()
 
+    async def oom(self, container_id: str) -> None:
+        self._refuse()
+
     async def kill(self, container_id: str, signal: int) -> None:
         self._refuse()
 

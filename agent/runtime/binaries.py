@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Programs:
     monitor: Binary
     init: Path | None
     problems: tuple[str, ...] = ()
+    features: str = ""  # what the runtime tells of itself, one line of JSON
 
 
 def _find(name: str) -> str | None:
@@ -103,6 +105,15 @@ async def _probe(name: str) -> Binary | None:
     return Binary(base, path, version[1] if version else "unknown", commit[1] if commit else "", features)
 
 
+async def _features(runtime: Binary) -> str:
+    """The runtime's `features`, "" of one that is too old for it."""
+    try:
+        result = (await spawn.run([runtime.path, "features"], timeout_s=10)).check()
+        return json.dumps(json.loads(result.stdout), separators=(",", ":"))
+    except (MooringError, ValueError):
+        return ""
+
+
 async def find_programs(choice: str, *, crun_usable: bool = True) -> Programs:
     """Choose the runtime: `auto` is crun, else runc. `crun_usable` is false on a host whose cgroups crun refuses.
 
@@ -128,7 +139,7 @@ async def find_programs(choice: str, *, crun_usable: bool = True) -> Programs:
     init = find_init()
     if init is None:
         problems.append(f"no static init program for --init: install the package {INIT_PACKAGE}")
-    return Programs(runtime, monitor, init, tuple(problems))
+    return Programs(runtime, monitor, init, tuple(problems), await _features(runtime))
 
 
 def known_faults(binary: Binary) -> list[tuple[str, str]]:

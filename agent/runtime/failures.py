@@ -19,7 +19,7 @@ __all__ = ["create_error", "exec_error", "in_runcs_words", "missing_executable",
 _CREATE: Final = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
 _EXEC: Final = "OCI runtime exec failed: exec failed: "
 
-_NOT_IN_PATH: Final = re.compile(r"executable file [`'\"]?(?P<name>[^`'\"]+?)[`'\"]? not found(?: in \$PATH)?")
+_NOT_IN_PATH: Final = re.compile(r"executable file (?P<quote>[`'\"]?)(?P<name>.+?)(?P=quote) not found(?: in \$PATH)?")
 _OPEN_EXECUTABLE: Final = re.compile(r"(?:open|stat|exec) executable[: ]+[`'\"]?(?P<name>[^`'\":]*)")
 _NOT_REGULAR: Final = re.compile(r"the path .* is not a regular file|open executable: Operation not permitted")
 """crun, about a directory: 1.14 and later, and before."""
@@ -52,9 +52,10 @@ def said(raw: bytes | str) -> str:
 
 def missing_executable(argv0: str) -> str:
     """runc's words for a command that does not exist."""
+    shown = argv0.replace("\\", "\\\\").replace('"', '\\"')
     if "/" in argv0:
-        return f'exec: "{argv0}": stat {argv0}: no such file or directory'
-    return f'exec: "{argv0}": executable file not found in $PATH'
+        return f'exec: "{shown}": stat {argv0}: no such file or directory'
+    return f'exec: "{shown}": executable file not found in $PATH'
 
 
 def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:

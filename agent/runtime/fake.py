@@ -145,6 +145,9 @@ class FakeRuntime:
         assert container.init.status is not None
         return container.init.status
 
+    async def oom(self, container_id: str) -> None:
+        await asyncio.Event().wait()
+
     async def kill(self, container_id: str, signal: int) -> None:
         """See the port."""
         self._signal(self._get(container_id).init, signal)

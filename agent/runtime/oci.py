@@ -26,6 +26,7 @@ import msgspec
 
 from agent.host import cgroups, files, kernel, pidfds, spawn
 from agent.host.findings import Finding
+from agent.host.inotify import DirectoryWatcher
 from agent.ports.runtime import (
     ExecSpec,
     ExitStatus,
@@ -71,6 +72,7 @@ class OciRuntime:
         self._containers: dict[str, Container] = {}
         self._execs: dict[str, dict[str, Exec]] = {}
         self._lost: dict[str, ExitStatus] = {}
+        self._watcher: DirectoryWatcher | None = None
         self._architecture = kernel.oci_architecture()
         self._kernel = kernel.kernel_version()
         self._boot_id = kernel.boot_id()
@@ -123,6 +125,7 @@ class OciRuntime:
             apparmor=kernel.apparmor_enabled(),
             apparmor_profile=self._apparmor_profile or "",
             recursive_read_only=self._kernel >= (5, 12) and takes_rro(self._programs.runtime),
+            features=self._programs.features,
             problems=self._programs.problems,
         )
 
@@ -276,6 +279,23 @@ class OciRuntime:
         await container.ended.wait()
         assert container.status is not None
         return container.status
+
+    async def oom(self, container_id: str) -> None:
+        """See the port. The monitor makes a file when the kernel tells it."""
+        told = self._get(container_id).files.oom
+        if self._watcher is None:
+            self._watcher = DirectoryWatcher()
+        changed = asyncio.Event()
+        try:
+            key = self._watcher.watch(told.parent, changed)
+        except OSError as error:
+            raise NotFound(f"No such container: {container_id}") from error
+        try:
+            while not told.exists():
+                await changed.wait()
+                changed.clear()
+        finally:
+            self._watcher.unwatch(key, changed)
 
     async def kill(self, container_id: str, signal: int) -> None:
         """See the port. Goes to the init; the rest of the container follows it as its kernel namespaces say."""
@@ -449,6 +469,9 @@ class OciRuntime:
             await container.close()
         self._execs.clear()
         self._containers.clear()
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
         # The parent group goes with its last container; while one runs the kernel refuses.
         for hierarchy in self._layout.hierarchies:
             for key in hierarchy.controllers or (cgroups.UNIFIED,):

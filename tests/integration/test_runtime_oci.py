@@ -225,8 +225,12 @@ async def test_a_stuck_monitor_does_not_keep_a_dead_container_running(
 
 async def test_want_of_memory_is_told_from_a_kill(lab: Lab) -> None:
     limits = Resources(memory_bytes=16 << 20, memory_swap_bytes=16 << 20)
-    spec = await lab.running("sh", "-c", "x=$(yes | head -c 100000000); echo $x", resources=limits)
-    status = await lab.runtime.wait(spec.id)
+    hog = "sh -c 'x=$(yes | head -c 100000000); echo $x'; exec sleep 1000"
+    spec = await lab.running("sh", "-c", hog, resources=limits)
+    async with asyncio.timeout(60):
+        await lab.runtime.oom(spec.id)  # while it goes on
+        await lab.runtime.kill(spec.id, signal.SIGKILL)
+        status = await lab.runtime.wait(spec.id)
     assert (status.code, status.oom_killed) == (137, True)
     await lab.runtime.delete(spec.id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from agent.engine.clock import parse_timestamp
 from agent.engine.health import probe_command
 from agent.engine.signals import parse_signal
+from agent.engine.system import backing_filesystem
 from agent.ports.runtime import Resources
 from tests.fakes.rig import Rig
 from wire.engine.containers import CommitRequest, CreateRequest, Healthcheck, UpdateRequest
@@ -57,6 +59,7 @@ async def test_an_exec_that_has_ended_cannot_be_resized(rig: Rig) -> None:
         ({"Links": [":alias"]}, 'could not get container for : invalid name or ID supplied: ""'),
         ({"SecurityOpt": ["bad"]}, 'invalid --security-opt 1: "bad"'),
         ({"Binds": ["/:/"]}, "destination can't be '/'"),
+        ({"Binds": ["v:/x"], "Tmpfs": {"/x": ""}}, "Duplicate mount point: /x"),
         ({"VolumesFrom": ["nosuch"]}, "No such container: nosuch"),
     ],
 )
@@ -73,6 +76,7 @@ async def test_a_create_refused_after_its_id_is_given_out_tells_of_its_end(
 async def test_a_create_refused_before_tells_nothing(rig: Rig) -> None:
     for host, text in (
         ({"Tmpfs": {"/x/..": ""}}, "invalid specification: destination can't be '/'"),
+        ({"Mounts": [{"Type": "bind", "Source": "/nosuch", "Target": "/x"}]}, "bind source path does not exist"),
         ({"LogConfig": {"Config": {"mode": "non-blocking", "max-buffer-size": "x"}}}, "invalid size: 'x'"),
     ):
         with pytest.raises(Invalid, match=text):
@@ -152,6 +156,50 @@ async def test_a_commit_checks_ports_and_names_the_command(rig: Rig) -> None:
         await rig.engine.commit(CommitRequest(container="web", changes=["EXPOSE x"]))
     image = await rig.engine.commit(CommitRequest(container="web"))
     assert (await rig.engine.image_history(image))[0]["CreatedBy"] == "-c true"
+
+
+async def test_out_of_memory_is_told_at_once_and_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = asyncio.Event()
+
+    async def oom(container_id: str) -> None:
+        await killed.wait()
+
+    monkeypatch.setattr(rig.runtime, "oom", oom)
+    await _run(rig, "web", HostConfig={"Memory": 1 << 26})
+    killed.set()
+    while "oom" not in _told(rig):  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    state = (await rig.engine.inspect("web"))["State"]
+    assert (state["OOMKilled"], state["Running"]) == (True, True)
+    await rig.engine.stop("web", timeout_s=0)
+    assert _told(rig).count("oom") == 1
+
+
+async def test_a_link_is_a_name_of_the_linked_container(rig: Rig) -> None:
+    await _run(rig, "db")
+    await _run(rig, "web", HostConfig={"Links": ["db:store"]})
+    listed = await rig.engine.list(all=True)
+    assert sorted(item["Names"] for item in listed) == [["/db", "/web/store"], ["/web"]]
+    assert (await rig.engine.inspect("web/store"))["Name"] == "/db"
+    await rig.engine.stop("web", timeout_s=0)
+    await rig.engine.remove("db", force=True)
+    with pytest.raises(Internal, match="Cannot link to a non running container: /db AS /web/store"):
+        await rig.engine.start("web")
+    with pytest.raises(NotFound):
+        await rig.engine.inspect("web/store")
+
+
+async def test_nobody_joins_its_own_network(rig: Rig) -> None:
+    await _create(rig, "web", HostConfig={"NetworkMode": "container:web"})
+    with pytest.raises(Conflict, match="cannot join own network"):
+        await rig.engine.start("web")
+
+
+async def test_what_info_says_of_runtimes_and_disk(rig: Rig) -> None:
+    info = await rig.engine.info()
+    assert set(info["Runtimes"]) >= {"runc", "io.containerd.runc.v2"}
+    assert info["DriverStatus"][0] == ["Backing Filesystem", backing_filesystem(rig.config.data)]
+    assert backing_filesystem(Path("/proc/self")) == "proc"
 
 
 def test_a_shells_probe_may_have_no_or_many_words() -> None:

@@ -40,6 +40,8 @@ def test_the_message_is_found(raw: bytes, message: str) -> None:
          'exec: "nosh": executable file not found in $PATH: unknown', 127),
         ("executable file `/nosh` not found in $PATH: No such file or directory", "/nosh",
          'exec: "/nosh": stat /nosh: no such file or directory: unknown', 127),
+        ('executable file `["a","b"]` not found in $PATH: No such file or directory', '["a","b"]',
+         'exec: "[\\"a\\",\\"b\\"]": executable file not found in $PATH: unknown', 127),
         ("open executable: Operation not permitted", "/etc",
          'exec: "/etc": is a directory: unknown: permission denied', 126),
         ("the path `/etc` is not a regular file: Operation not permitted", "/etc",
@@ -98,5 +100,9 @@ def test_an_exec_has_its_own_chain() -> None:
     assert error.message == (
         "OCI runtime exec failed: exec failed: unable to start container process: "
         'exec: "nosh": executable file not found in $PATH: unknown'
+    )
+    assert exec_error("chdir `/etc/passwd`: Not a directory", "sh").message.endswith(
+        'chdir to cwd ("/etc/passwd") set in config.json failed: not a directory: unknown: Are you trying to mount a '
+        "directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type"
     )
     assert exec_error("exec failed: chdir", "sh").message == "OCI runtime exec failed: exec failed: chdir: unknown"
