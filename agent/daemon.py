@@ -24,6 +24,7 @@ import msgspec
 from agent.api.app import Api
 from agent.api.backends import Backends
 from agent.build.builder import Builder
+from agent.build.changes import apply_changes
 from agent.config import Config
 from agent.engine.engine import Engine
 from agent.host import cgroups, doctor, mounts, power, spawn
@@ -113,7 +114,14 @@ async def _compose(config: Config, stack: contextlib.AsyncExitStack) -> tuple[En
     logs = FileLogs()
     stack.push_async_callback(logs.close)
     engine = Engine(
-        config=config, store=store, runtime=runtime, images=images, networking=networking, volumes=volumes, logs=logs
+        config=config,
+        store=store,
+        runtime=runtime,
+        images=images,
+        networking=networking,
+        volumes=volumes,
+        logs=logs,
+        apply_changes=apply_changes,
     )
     stack.push_async_callback(engine.close)
     await engine.start_up()

@@ -135,10 +135,19 @@ def adapt_image(document: Document, version: ApiVersion) -> Document:
 
 
 def adapt_info(document: Document, version: ApiVersion) -> Document:
-    """Before 1.42 it told of kernel memory limits."""
-    if version < (1, 42):
-        return {"KernelMemory": False, **document}
-    return document
+    """Before 1.42 it told of kernel memory limits, before 1.25 of an execution driver and of options' names alone."""
+    if version >= (1, 42):
+        return document
+    adapted: Document = {}
+    for name, value in document.items():  # in Docker's order: people compare printed documents
+        if name == "KernelMemoryTCP":  # a kernel that can limit the one can limit both
+            adapted["KernelMemory"] = value
+        adapted[name] = value
+    if version < (1, 25):
+        options = [option.partition(",")[0].removeprefix("name=") for option in document["SecurityOptions"]]
+        warnings = adapted.pop("Warnings", None)
+        adapted |= {"SecurityOptions": options, "ExecutionDriver": "<not supported>", "Warnings": warnings}
+    return adapted
 
 
 def adapt_usage(document: Document, version: ApiVersion) -> Document:

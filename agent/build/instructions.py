@@ -21,7 +21,7 @@ from wire.errors import Invalid
 __all__ = [
     "Add", "Arg", "Cmd", "CommandLine", "Copy", "Entrypoint", "Env", "Expose", "From", "Healthcheck", "Instruction",
     "Label", "Maintainer", "OnBuild", "Run", "Shell", "StopSignal", "User", "Volume", "Workdir", "parse_instruction",
-    "parse_instructions", "parse_trigger",
+    "parse_instructions", "parse_trigger", "type_statement",
 ]  # fmt: skip
 
 _STAGE_NAME = re.compile(r"^[a-z][a-z0-9-_.]*$")
@@ -200,9 +200,14 @@ def parse_instruction(statement: Statement, escape: str = "\\") -> Instruction:
 
 
 def parse_trigger(text: str, escape: str = "\\") -> Instruction:
-    """Type an ONBUILD trigger, which has no line to name. Raises Invalid."""
+    """Type an ONBUILD trigger. Raises Invalid."""
+    return type_statement(parse_statement(text, escape=escape), escape)
+
+
+def type_statement(statement: Statement, escape: str = "\\") -> Instruction:
+    """Type a statement that has no line to name. Raises Invalid."""
     try:
-        return _type_statement(parse_statement(text, escape=escape), escape)
+        return _type_statement(statement, escape)
     except (FlagError, WordError) as error:
         raise Invalid(str(error)) from None
 

@@ -85,20 +85,28 @@ _LEFT_OUT_WHEN_EMPTY = frozenset(
 
 
 class StageConfig:
-    """Configuration of one stage, from its base image's on. `cmd_set` says that this stage gave a CMD itself."""
+    """Configuration of one stage, from its base image's on. `cmd_set` says that this stage gave a CMD itself.
 
-    def __init__(self, base: Mapping[str, Any] | None, *, escape: str = "\\") -> None:
+    What is not `inherited` is changed as it is: nothing of it is dropped and no PATH is added.
+    """
+
+    def __init__(self, base: Mapping[str, Any] | None, *, escape: str = "\\", inherited: bool = True) -> None:
         self._config = {**_TEMPLATE, **{key: value for key, value in (base or {}).items() if key in _TEMPLATE}}
+        self.triggers: tuple[str, ...] = ()
+        self.author = ""
+        self.cmd_set = False
+        self._escape = escape
+        if inherited:
+            self._inherit()
+
+    def _inherit(self) -> None:
         self._config |= {"Hostname": "", "Domainname": "", "OpenStdin": False, "StdinOnce": False, "Image": ""}
-        self.triggers: tuple[str, ...] = tuple(self._config["OnBuild"] or ())
+        self.triggers = tuple(self._config["OnBuild"] or ())
         self._config["OnBuild"] = None
         for key in ("Env", "Cmd", "Entrypoint"):
             self._config[key] = list(self._config[key]) if self._config[key] else None
         if not any(item.startswith("PATH=") for item in self._config["Env"] or ()):
             self._config["Env"] = [*(self._config["Env"] or ()), f"PATH={DEFAULT_PATH}"]
-        self.author = ""
-        self.cmd_set = False
-        self._escape = escape
 
     # reading
     @property
@@ -235,7 +243,7 @@ class StageConfig:
                 self.cmd_set = bool(instruction.command.words)
                 return f"CMD {quote_list(words)}"
             case Entrypoint():
-                words = self.command(instruction.command)
+                words = self.command(instruction.command) if instruction.command.words else []
                 config["Entrypoint"] = words or None
                 if not self.cmd_set:
                     config["Cmd"] = None

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from agent.engine.config_changes import apply_changes
 from agent.engine.context import Context
 from agent.engine.merge import merge_config
 from agent.engine.pause import pause, unpause
@@ -30,7 +29,7 @@ async def commit(ctx: Context, body: CommitRequest) -> str:
     repo, tag, shown = _name(body)
     config = copy.deepcopy(body.config if body.config is not None else record.config)
     base = copy.deepcopy(record.config)
-    apply_changes(config, body.changes)
+    ctx.apply_changes(config, body.changes)
     merge_config(config, base)
     paused = body.pause and record.state.status == "running"
     if paused:

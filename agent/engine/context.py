@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,15 @@ from agent.ports.network import Networking
 from agent.ports.runtime import Runtime
 from agent.ports.storage import Store
 from agent.ports.volumes import Volumes
+from wire.engine.containers import ContainerConfig
 
-__all__ = ["Context", "Tasks"]
+__all__ = ["ApplyChanges", "Context", "Tasks"]
 
 _log = logging.getLogger(__name__)
+
+
+ApplyChanges = Callable[[ContainerConfig, Sequence[str]], None]
+"""Applies the Dockerfile instructions of `--change` to a configuration in place. Invalid with Docker's texts."""
 
 
 class Tasks:
@@ -68,6 +73,7 @@ class Context:
     logs: Logs
     containers: Containers
     operations: Operations
+    apply_changes: ApplyChanges
     events: EventBus = field(default_factory=EventBus)
     execs: Execs = field(default_factory=Execs)
     image_holds: ImageHolds = field(default_factory=ImageHolds)

@@ -36,7 +36,7 @@ from agent.engine import (
     wait,
 )
 from agent.engine.container import Containers
-from agent.engine.context import Context
+from agent.engine.context import ApplyChanges, Context
 from agent.engine.image_holds import ImageHold
 from agent.engine.operations import Operations
 from agent.ports.images import Credentials, Images, Progress
@@ -76,7 +76,7 @@ class Engine:
 
     def __init__(
         self, *, config: Config, store: Store, runtime: Runtime, images: Images, networking: Networking,
-        volumes: Volumes, logs: Logs,
+        volumes: Volumes, logs: Logs, apply_changes: ApplyChanges,
     ) -> None:  # fmt: skip
         self._ctx = ctx = Context(
             config=config,
@@ -88,6 +88,7 @@ class Engine:
             logs=logs,
             containers=Containers(store),
             operations=Operations(store),
+            apply_changes=apply_changes,
         )
         ctx.watch_run = partial(exits.watch, ctx)
         ctx.remove_soon = partial(exits.remove_later, ctx)

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from agent.engine.clock import ZERO_TIME, rfc3339_nano
-from agent.engine.config_changes import apply_changes
 from agent.engine.context import Context
 from agent.engine.prune import parse_until
 from agent.ports.images import Credentials, Image, Progress
@@ -281,7 +280,7 @@ async def image_import(
         reference = parse_repository(repo, tag)
         name, tag = reference.name, reference.tag
     config = ContainerConfig()
-    apply_changes(config, changes)
+    ctx.apply_changes(config, changes)
     image_id = await ctx.images.import_tar(
         source,
         repo=name,

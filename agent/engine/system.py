@@ -237,7 +237,7 @@ async def df(ctx: Context, types: Sequence[str] = ()) -> dict[str, Any]:
     document: dict[str, Any] = {"LayersSize": 0, "Images": None, "Containers": None, "Volumes": None}
     if "image" in wanted:
         document["LayersSize"] = ctx.images.layers_size_bytes()
-        images = await image_list(ctx, all=True, shared_size=True, count_containers=True)
+        images = await image_list(ctx, shared_size=True, count_containers=True)
         for image in images:
             image |= {name: image[name] or None for name in ("RepoDigests", "RepoTags")}  # null here, not empty
         document["Images"] = images

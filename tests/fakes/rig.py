@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.build.changes import apply_changes
 from agent.config import Config
 from agent.engine.engine import Engine
 from agent.logs.store import FileLogs
@@ -53,7 +54,14 @@ async def open_rig(
     logs = FileLogs()
     used = runtime or FakeRuntime(pace=0.01)
     engine = Engine(
-        config=config, store=kept, runtime=used, images=images, networking=networking, volumes=volumes, logs=logs
+        config=config,
+        store=kept,
+        runtime=used,
+        images=images,
+        networking=networking,
+        volumes=volumes,
+        logs=logs,
+        apply_changes=apply_changes,
     )
     if not any("busybox:latest" in image.repo_tags for image in images.list()):
         await add_image(images, "docker.io/library/busybox", "latest", files=files, changes={"Cmd": ["sh"]})

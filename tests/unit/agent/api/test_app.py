@@ -465,6 +465,31 @@ async def test_numbered_events_carry_the_container_as_it_is(tmp_path: Path) -> N
     assert [(line["seq"], line["container"]) for line in lines] == [(8, {"Id": "a"}), (9, None)]
 
 
+@pytest.mark.parametrize(
+    ("version", "names", "options"),
+    [
+        (
+            "1.24",
+            ["KernelMemory", "KernelMemoryTCP", "SecurityOptions", "ExecutionDriver", "Warnings"],
+            ["seccomp", "cgroupns"],
+        ),
+        (
+            "1.41",
+            ["KernelMemory", "KernelMemoryTCP", "SecurityOptions"],
+            ["name=seccomp,profile=builtin", "name=cgroupns"],
+        ),
+        ("1.42", ["KernelMemoryTCP", "SecurityOptions"], ["name=seccomp,profile=builtin", "name=cgroupns"]),
+    ],
+)
+async def test_older_versions_are_told_more_of_the_host(
+    tmp_path: Path, version: str, names: list[str], options: list[str]
+) -> None:
+    info = {"KernelMemoryTCP": True, "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"]}
+    async with running(tmp_path, FakeEngine(info=info)) as client:
+        answer = await client.ask("GET", f"/v{version}/info")
+    assert (list(answer.json), answer.json["SecurityOptions"]) == (names, options)
+
+
 async def test_an_import_says_where_it_is_from(tmp_path: Path) -> None:
     engine = FakeEngine(image_import=lambda *_, **__: items({"status": "sha256:"}))
     async with running(tmp_path, engine) as client:

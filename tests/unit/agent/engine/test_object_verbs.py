@@ -219,6 +219,13 @@ async def test_networks_in_use_include_the_predefined(rig: Rig) -> None:
     assert (await names("true"), await names("false")) == ({"free"}, {"bridge", "host", "none"})
 
 
+async def test_disk_usage_counts_no_images_that_are_only_parents(rig: Rig) -> None:
+    child = rig.images.resolve("busybox").id
+    parent = await add_image(rig.images)
+    await rig.images._content.catalog.set_parent(child, parent)
+    assert [image["Id"] for image in (await rig.engine.df(["image"]))["Images"]] == [child]
+
+
 # events
 async def test_event_filters(rig: Rig) -> None:
     """The beginning of a name or id is enough, of any kind of event; an unknown filter is none."""

@@ -11,7 +11,6 @@ from msgspec import UNSET
 
 from agent.engine.capabilities import DEFAULT, capabilities_for
 from agent.engine.clock import parse_timestamp, rfc3339_nano
-from agent.engine.config_changes import apply_changes
 from agent.engine.detach import DetachKeys, parse_keys
 from agent.engine.environment import build_environment, override
 from agent.engine.merge import merge_config
@@ -120,16 +119,6 @@ def test_tmpfs_options_keep_what_is_said_last() -> None:
     assert tmpfs_options("exec,size=1m") == ["nosuid", "nodev", "rprivate", "exec", "size=1m"]
     with pytest.raises(Invalid, match='invalid tmpfs option "foo"'):
         tmpfs_options("foo")
-
-
-def test_changes_of_commit() -> None:
-    config = ContainerConfig(env=["A=1", "B=2"])
-    changes = ['CMD ["a", "b"]', "ENV A=3", "LABEL x=y z='a b'", "EXPOSE 80", "WORKDIR /w", "HEALTHCHECK NONE"]
-    apply_changes(config, changes)
-    assert (config.cmd, config.env, config.labels) == (["a", "b"], ["B=2", "A=3"], {"x": "y", "z": "a b"})
-    assert (config.exposed_ports, config.working_dir) == ({"80/tcp": {}}, "/w")
-    with pytest.raises(Invalid, match="FROM is not a valid change command"):
-        apply_changes(config, ["FROM x"])
 
 
 def test_the_shell_of_an_image_is_not_its_containers() -> None:
