@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
-from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_init
-from kombu.exceptions import OperationalError
 
 __all__ = ["app", "broker_url"]
 
@@ -39,10 +35,3 @@ def _configure() -> None:
 
 
 _configure()
-
-
-@beat_init.connect
-def _show_life_at_once(**_: Any) -> None:
-    """Beat sends nothing before its first period is over, and whoever starts a plane waits for the sign of life."""
-    with contextlib.suppress(OperationalError, OSError):  # no broker yet: then as the timetable has it
-        app.send_task("kernel.record_beat", retry=False, ignore_result=True, expires=60)

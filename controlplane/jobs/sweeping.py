@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 
 from controlplane.jobs import actions
 from controlplane.jobs.choices import ENDED, JobState
@@ -17,12 +18,19 @@ __all__ = ["redispatch_if_lost", "remove_old", "sweep"]
 
 
 def sweep() -> int:
-    """Look once; return how many jobs were helped. Any number of sweepers may run at once."""
-    helped = 0
-    lost_before = now() - timedelta(seconds=settings.MOORING_JOB_REDISPATCH_S)
-    for job in Job.objects.filter(state=JobState.QUEUED, dispatched_at__lt=lost_before).order_by("number")[:500]:
+    """Look once; return how many jobs were helped. Any number of sweepers may run at once.
+
+    A time that is still far off was written before the clock was set back: who wrote it may be long gone, and asking
+    for the same job twice does it once. Streams are not asked for again, so these wait for their time.
+    """
+    helped, at = 0, now()
+    patience = timedelta(seconds=settings.MOORING_JOB_REDISPATCH_S)
+    lease = timedelta(seconds=settings.MOORING_JOB_LEASE_S)
+    unheard = Q(dispatched_at__lt=at - patience) | Q(dispatched_at__gt=at + patience)
+    for job in Job.objects.filter(unheard, state=JobState.QUEUED).order_by("number")[:500]:
         helped += redispatch_if_lost(job)
-    for job in Job.objects.filter(state=JobState.RUNNING, lease_until__lt=now()).order_by("number")[:500]:
+    lapsed = Q(lease_until__lt=at) | Q(lease_until__gt=at + 2 * lease, streamed=False)
+    for job in Job.objects.filter(lapsed, state=JobState.RUNNING).order_by("number")[:500]:
         if job.streamed:
             error = Unavailable("interrupted: the process that carried it out was stopped")
             helped += actions.fail(job.uid, job.epoch, job.title, error)

@@ -20,7 +20,7 @@ MOORING_GATEWAY_CALLS_SOCKET = MOORING_RUN / "gateway-calls.sock"  # asgi and wo
 MOORING_SECRET_KEY_FILE = Path(os.environ.get("MOORING_SECRET_KEY_FILE", MOORING_PLANE_DATA / "secret.key"))
 
 # --- how it is reached -----------------------------------------------------------------------------------------------
-MOORING_LISTEN_ADDRESS = os.environ.get("MOORING_LISTEN_ADDRESS", "0.0.0.0")
+MOORING_LISTEN_ADDRESS = os.environ.get("MOORING_LISTEN_ADDRESS", "127.0.0.1")  # it is not encrypted
 MOORING_PORT = int(os.environ.get("MOORING_PORT", "8080"))
 MOORING_PUBLIC_URL = os.environ.get("MOORING_PUBLIC_URL", f"http://localhost:{MOORING_PORT}").rstrip("/")
 MOORING_TLS_CERTIFICATE = os.environ.get("MOORING_TLS_CERTIFICATE", "")  # a chain in PEM: makes the TLS port
@@ -178,6 +178,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
     "queue_order_strategy": "round_robin",
 }
+CELERY_BEAT_SCHEDULER = "controlplane.kernel.timetable:SteadyScheduler"
 CELERY_BEAT_SCHEDULE = {
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3.0, "options": {"expires": 3.0}},
     "kernel.beat_heartbeat": {"task": "kernel.record_beat", "schedule": 5.0, "options": {"expires": 5.0}},

@@ -141,11 +141,13 @@ def write_configuration(
         ],
         "gateway": [python, "-m", "controlplane.gateway"],
         "asgi": [python, "-m", "controlplane.asgi"],
+        # A thread mostly waits for a host (a stop has ten seconds of grace): too few, and a restart of many containers
+        # holds up all other jobs. An idle worker is as small with many; busy threads cost 0.3 MB each.
         "worker": [
-            *celery, "worker", "--pool", "threads", "--concurrency", "32", "--loglevel", "INFO",
+            *celery, "worker", "--pool", "threads", "--concurrency", "128", "--loglevel", "INFO",
             "--without-gossip", "--without-mingle", "--without-heartbeat",
         ],
-        "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(instance.run / "beat-schedule")],
+        "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile", ""],
         "agent": [
             python, "-m", "agent", "run", "--data", str(instance.agent_data), "--socket", str(instance.agent_socket),
             *instance.agent_flags,

@@ -98,6 +98,20 @@ def test_a_lost_worker_hands_over_and_its_late_result_does_not_count(actor: Acto
     assert Job.objects.get(uid=job.uid).result == {"value": "good"}
 
 
+def test_a_clock_that_was_set_back_holds_nothing_up(actor: Actor, sent: list[uuid.UUID]) -> None:
+    job = _submit(actor)
+    Job.objects.update(dispatched_at=now() + timedelta(hours=1))
+    assert sweep() == 1
+    assert actions.claim(job.uid, "w1") is not None
+    assert sweep() == 0
+    Job.objects.update(lease_until=now() + timedelta(hours=1))
+    assert sweep() == 1
+    assert actions.claim(job.uid, "w2") is not None
+    streamed = _submit(actor, streamed_by="asgi")
+    Job.objects.filter(uid=streamed.uid).update(lease_until=now() + timedelta(hours=1))
+    assert sweep() == 0
+
+
 def test_a_poison_job_is_parked_after_three_workers(actor: Actor, sent: list[uuid.UUID]) -> None:
     job = _submit(actor)
     for _ in range(3):

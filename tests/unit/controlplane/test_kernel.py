@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
+import celery
 import pytest
-from celery.signals import beat_init
 from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
 
-from controlplane import celery
 from controlplane.accounts.models import User
 from controlplane.fleet.actions import remove_host
 from controlplane.fleet.models import Host
-from controlplane.kernel import bus
+from controlplane.kernel import bus, timetable
 from controlplane.kernel.tasks import clean_expired
 from controlplane.settings.database import database_from_environment
 from controlplane.workloads.actions import replace_all
@@ -62,19 +62,6 @@ def test_cleaning_drops_the_mirror_of_removed_hosts_only(host: Host) -> None:
     assert [row.host_id for row in Container.objects.all()] == [host.pk]
 
 
-def test_beat_shows_life_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(celery.app, "send_task", lambda name, **_: told.append(name))
-    beat_init.send(sender=None)
-    assert told == ["kernel.record_beat"]
-
-    def refuse(*_: object, **__: object) -> None:
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(celery.app, "send_task", refuse)
-    beat_init.send(sender=None)
-
-
 def test_database_addresses() -> None:
     url = "postgresql://mo%40r:s%2Fx@db:5433/mooring?sslmode=require"
     wanted = database_from_environment(url, settings.MOORING_DATA)
@@ -87,4 +74,32 @@ def test_database_addresses() -> None:
 def test_the_tests_settings_are_far_from_a_real_installation() -> None:
     assert settings.MOORING_DATA.name.startswith("mooring-unit-")
     name = str(settings.DATABASES["default"]["NAME"])
-    assert settings.DATABASES["default"]["ENGINE"].endswith("postgresql") or "mooring-unit-" in name
+    assert (
+        settings.DATABASES["default"]["ENGINE"].endswith("postgresql") or name == ":memory:" or "mooring-unit-" in name
+    )
+
+
+def test_the_timetable_does_not_ask_what_time_of_day_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [1000.0]
+    sent: list[str] = []
+    monkeypatch.setattr(timetable.time, "monotonic", lambda: at[0])
+    scheduler = timetable.SteadyScheduler(app=celery.Celery(set_as_current=False), lazy=True)
+    monkeypatch.setattr(scheduler, "apply_entry", lambda entry, producer=None: sent.append(entry.name))
+    monkeypatch.setattr(timetable.SteadyScheduler, "producer", None)
+    for name, seconds in (("often", 3.0), ("seldom", 5.0)):
+        entry = scheduler.Entry(name=name, task=name, schedule=seconds, app=scheduler.app)
+        entry.last_run_at += timedelta(hours=1)  # the clock was set back after it ran
+        scheduler.schedule[name] = entry
+
+    def turn() -> list[str]:
+        sent.clear()
+        while scheduler.tick() == 0:
+            pass
+        return sorted(sent)
+
+    assert turn() == ["often", "seldom"]
+    assert turn() == []
+    at[0] += 3
+    assert turn() == ["often"]
+    at[0] += 2.5
+    assert turn() == ["seldom"]
