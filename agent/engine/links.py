@@ -77,6 +77,8 @@ def link_environment(ctx: Context, container: Container) -> list[str]:
         if alias not in {known_alias for _, known_alias in known}:
             raise Internal(f"Cannot link to a non running container: /{name} AS /{container.name}/{alias}")
     for other, alias in known:
+        if all(attachment.network != "bridge" for attachment in other.record.attachments):
+            raise Internal(f"Cannot link to /{other.name}, as it does not belong to the default network")
         if not other.running:
             raise Internal(f"Cannot link to a non running container: /{other.name} AS /{container.name}/{alias}")
         address = next(

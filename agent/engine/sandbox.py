@@ -11,7 +11,7 @@ from agent.engine.endpoints import endpoint_spec
 from agent.engine.record import Attachment
 from agent.engine.validate_config import container_of
 from agent.engine.validate_host import parse_port
-from agent.ports.network import PortRequest
+from agent.ports.network import Network, PortRequest
 from wire.engine.containers import HostPort
 from wire.errors import Conflict, NotFound
 
@@ -42,7 +42,7 @@ async def open_network(ctx: Context, container: Container) -> Path | None:
         dns_options=host.dns_options or (),
         sysctls={} if on_host else sysctls,
     )
-    for attachment in record.attachments:
+    for attachment in sorted(record.attachments, key=lambda item: item.network != "bridge"):  # it comes first in Docker
         await connect(ctx, container, attachment)
     if not (on_host or record.config.network_disabled) and (
         requests := list(port_requests(host.port_bindings or {}, _exposed(container)))
@@ -53,10 +53,7 @@ async def open_network(ctx: Context, container: Container) -> Path | None:
 
 async def connect(ctx: Context, container: Container, attachment: Attachment) -> None:
     """Join one network and tell of it. NotFound when it is gone."""
-    try:
-        network = ctx.networking.get_network(attachment.network_id or attachment.network)
-    except NotFound:
-        network = ctx.networking.get_network(attachment.network)
+    network = _network_of(ctx, attachment)
     _check_mode(ctx, container.record.host.network_mode)
     attachment.network_id, attachment.network = network.id, network.spec.name
     endpoint = await ctx.networking.connect(
@@ -65,6 +62,16 @@ async def connect(ctx: Context, container: Container, attachment: Attachment) ->
     attachment.settings.network_id = network.id
     attachment.settings.dns_names = list(endpoint.dns_names) or None
     ctx.events.publish("network", "connect", network.id, network_attributes(container, attachment, network.spec.driver))
+
+
+def _network_of(ctx: Context, attachment: Attachment) -> Network:
+    """The network to join: once it was joined that very one, not another that has its name now, as in Docker."""
+    if attachment.settings.network_id and attachment.network not in ("bridge", "host", "none"):
+        return ctx.networking.get_network(attachment.settings.network_id)
+    try:
+        return ctx.networking.get_network(attachment.network_id or attachment.network)
+    except NotFound:
+        return ctx.networking.get_network(attachment.network)
 
 
 def _check_mode(ctx: Context, mode: str) -> None:

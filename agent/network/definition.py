@@ -336,19 +336,19 @@ def check_endpoint(definition: Definition, spec: EndpointSpec) -> None:
         address = ipam.parse_address(text)
         if address is None or address.version != version:
             problems.append(f"invalid IPv{version} address: {text}")
-    for _, text in wanted:
+    for version, text in wanted:
         if not text:
             continue
         address = ipam.parse_address(text)
-        subnets = [ipam.parse_subnet(pool.subnet) for pool in definition.spec.pools]
-        version = 6 if ":" in text else 4
-        if not definition.user_subnets or all(subnet is None or subnet.version != version for subnet in subnets):
+        found = [ipam.parse_subnet(pool.subnet) for pool in definition.spec.pools]
+        subnets = [subnet for subnet in found if subnet is not None and subnet.version == version]
+        if not definition.user_subnets or not subnets:
             problems.append(
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )
             continue
         # A subnet of a family that is not enabled may be asked for all the same; nothing comes of it.
-        if address is None or not any(subnet is not None and address in subnet for subnet in subnets):
+        if address is None or not any(address in subnet for subnet in subnets):
             problems.append(f"no configured subnet or ip-range contain the IP address {text}")
     if problems:
         raise Invalid(f"invalid endpoint settings:\n{joined(problems)}")

@@ -113,6 +113,9 @@ class Networks:
                 raise Invalid("a macvlan network needs a parent interface: set the option parent")
             if options.parent == "lo":
                 raise Internal("loopback interface is not a valid macvlan parent link")
+            for other in known:
+                if other.link == options.parent and other.spec.driver == "macvlan":
+                    raise Internal(f"network dm-{other.id[:12]} is already using parent interface {options.parent}")
             return msgspec.structs.replace(definition, link=options.parent, owns_link=False)
         name = options.name or f"{self._prefix}b{definition.id[:6]}"
         for other in known:

@@ -56,6 +56,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[Attachment] = []
     bindings: list[PortBinding] = []
     resolver_port: int = 0
+    interface_counts: dict[str, int] = {}
 
 
 @dataclass(eq=False)
@@ -73,6 +74,7 @@ class Sandbox:
     attachments: dict[str, Attachment] = field(default_factory=dict)  # network id -> attachment, in order of joining
     reservations: list[Reservation] = field(default_factory=list)
     resolver_port: int = 0
+    interface_counts: dict[str, int] = field(default_factory=dict)  # prefix -> interfaces there have been
     counters_fd: int = -1
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -88,6 +90,7 @@ class Sandbox:
             attachments=list(self.attachments.values()),
             bindings=[reservation.binding for reservation in self.reservations],
             resolver_port=self.resolver_port,
+            interface_counts=self.interface_counts,
         )
         files.write_atomic(self.file, msgspec.json.encode(record), durable=False)
 
@@ -105,6 +108,7 @@ class Sandbox:
             dns_options=tuple(record.dns_options),
             attachments={item.endpoint.network_id: item for item in record.attachments},
             resolver_port=record.resolver_port,
+            interface_counts=dict(record.interface_counts),
         )
 
     def close_counters(self) -> None:
@@ -114,11 +118,12 @@ class Sandbox:
             self.counters_fd = -1
 
     def free_interface(self, prefix: str = "eth") -> str:
-        """The lowest `ethN` not in use."""
+        """The next `ethN`: as in Docker none that this namespace has had before."""
         used = {item.endpoint.interface for item in self.attachments.values()}
-        number = 0
-        while f"{prefix}{number}" in used:
+        number = self.interface_counts.get(prefix, 0)
+        while f"{prefix}{number}" in used:  # of an agent that did not count
             number += 1
+        self.interface_counts[prefix] = number + 1
         return f"{prefix}{number}"
 
     def by_priority(self) -> list[Attachment]:

@@ -191,6 +191,8 @@ async def test_a_user_defined_network_gives_names_and_static_addresses(networkin
 async def test_endpoint_settings_are_checked(networking: Networking) -> None:
     subnet = await networking.create_network(NetworkSpec(name="s", pools=(IpamPool(subnet="10.91.0.0/24"),)))
     chosen = await networking.create_network(NetworkSpec(name="c"))
+    pools = (IpamPool(subnet="10.93.0.0/24"), IpamPool(subnet="fd00:93::/64"))
+    six = await networking.create_network(NetworkSpec(name="six", enable_ipv6=True, pools=pools))
     default = bridge(networking)
     only_user_subnets = (
         "user specified IP address is supported only when connecting to networks with user configured subnets"
@@ -205,6 +207,11 @@ async def test_endpoint_settings_are_checked(networking: Networking) -> None:
             subnet.id,
             EndpointSpec(ipv4_address="junk"),
             "* invalid IPv4 address: junk\n* no configured subnet or ip-range contain the IP address junk",
+        ),
+        (
+            six.id,
+            EndpointSpec(ipv6_address="10.93.0.4"),
+            "* invalid IPv6 address: 10.93.0.4\n* no configured subnet or ip-range contain the IP address 10.93.0.4",
         ),
         (chosen.id, EndpointSpec(ipv4_address="172.18.0.9"), only_user_subnets),
         (
@@ -293,4 +300,4 @@ async def test_the_default_route_goes_by_priority_and_never_by_an_internal_netwo
     gateway = networking.gateway_endpoint(ONE)
     assert gateway is not None
     assert gateway.network_name == "c-second"
-    assert [item.interface for item in networking.sandbox_endpoints(ONE)] == ["eth0", "eth2", "eth1"]
+    assert [item.interface for item in networking.sandbox_endpoints(ONE)] == ["eth0", "eth2", "eth3"]

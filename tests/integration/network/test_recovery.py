@@ -107,7 +107,7 @@ async def test_a_failed_connect_leaves_nothing(lab: Lab, monkeypatch: pytest.Mon
     assert links() == before
     assert lab.networking.endpoints(network.id) == []
     joined = await lab.networking.connect(box.container_id, "box", network.id, EndpointSpec())
-    assert joined.interface == "eth1"
+    assert joined.interface == "eth2"  # no name comes twice
 
 
 async def test_two_agents_on_one_host_do_not_meet(lab: Lab, tmp_path: Path) -> None:

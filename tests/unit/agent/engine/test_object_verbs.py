@@ -268,6 +268,30 @@ async def test_a_link_on_a_users_network_names_whom_it_likes(rig: Rig) -> None:
         await _create(rig, "old", Links=["nobody:db"])
 
 
+async def test_a_link_leads_only_to_who_is_on_the_default_bridge(rig: Rig) -> None:
+    await _network(rig, "mine")
+    await _create(rig, "db", NetworkMode="mine")
+    await _create(rig, "web", Links=["db"])
+    await rig.engine.start("db")
+    with pytest.raises(Internal) as caught:
+        await rig.engine.start("web")
+    assert caught.value.message == "Cannot link to /db, as it does not belong to the default network"
+
+
+async def test_a_network_of_the_same_name_is_not_the_one_that_was_joined(rig: Rig) -> None:
+    first = await _network(rig, "mine")
+    await _create(rig, "web", NetworkMode="mine")
+    await _create(rig, "new", NetworkMode="mine")
+    await rig.engine.start("web")
+    await rig.engine.stop("web")
+    await rig.engine.network_remove("mine")
+    await _network(rig, "mine")
+    with pytest.raises(NotFound) as caught:
+        await rig.engine.start("web")
+    assert caught.value.message == f"network {first} not found"
+    await rig.engine.start("new")
+
+
 async def test_a_container_that_is_gone_has_no_endpoint_to_force_out(rig: Rig) -> None:
     await _network(rig, "mine")
     with pytest.raises(NotFound) as caught:
@@ -294,6 +318,18 @@ async def test_the_names_of_an_endpoint(rig: Rig) -> None:
     await rig.engine.rename("new", "newer")
     await rig.engine.stop("newer")
     assert await shown() == {"one": ["newer", short], "two": ["newer", "alias", short]}
+
+
+async def test_the_default_bridge_is_joined_first(rig: Rig) -> None:
+    await _network(rig, "aaa")
+    await _create(rig, "web", NetworkMode="aaa")
+    await rig.engine.network_connect("bridge", "web")
+    await rig.engine.start("web")
+    ids = {
+        item.network_name: item.interface
+        for item in rig.networking.sandbox_endpoints((await rig.engine.inspect("web"))["Id"])
+    }
+    assert ids == {"bridge": "eth0", "aaa": "eth1"}
 
 
 async def test_a_start_without_the_network_it_was_created_for(rig: Rig) -> None:

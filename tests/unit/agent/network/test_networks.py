@@ -44,6 +44,15 @@ async def test_a_network_takes_its_configuration_from_another() -> None:
         await networking.create_network(NetworkSpec(name="other", config_from="plan", enable_ipv6=True))
 
 
+async def test_a_macvlan_has_its_parent_alone() -> None:
+    networking = FakeNetworking()
+    first = await networking.create_network(NetworkSpec(name="one", driver="macvlan", options={"parent": "p0"}))
+    with pytest.raises(Internal) as caught:
+        await networking.create_network(NetworkSpec(name="two", driver="macvlan", options={"parent": "p0"}))
+    assert caught.value.message == f"network dm-{first.id[:12]} is already using parent interface p0"
+    await networking.create_network(NetworkSpec(name="two", driver="macvlan", options={"parent": "p1"}))
+
+
 async def test_two_networks_cannot_have_one_bridge() -> None:
     networking = FakeNetworking()
     await networking.start()
