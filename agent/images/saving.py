@@ -17,6 +17,7 @@ from agent.images import tar_reader
 from agent.images.blobs import digest_of
 from agent.images.catalog import LayerRow
 from agent.images.content import Content
+from agent.images.first_format import first_format_files
 from agent.images.registry.manifests import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST
 from agent.images.streams import stream_blocking
 from agent.images.tar_reader import TarEntry
@@ -124,7 +125,9 @@ class Saving:
             config = self._content.blobs.read(image.id)
             created_ns = max(int(image.created_at), 0) * 1_000_000_000
             small[image.id] = (config, created_ns)
-            described = [{"mediaType": OCI_LAYER, "size": layers[d].tar_bytes, "digest": d} for d in image.diff_ids]
+            for data in first_format_files(image.config, image.diff_ids):
+                small[digest_of(data)] = (data, created_ns)
+            described = [{"mediaType": OCI_LAYER, "digest": d, "size": layers[d].tar_bytes} for d in image.diff_ids]
             oci = _json(
                 {
                     "schemaVersion": 2,
@@ -153,8 +156,11 @@ class Saving:
             }
             if image.parent in saved:
                 manifest["Parent"] = image.parent
-            if described:
-                manifest["LayerSources"] = {str(d["digest"]): d for d in described}
+            if described:  # the fields of these in another order, as in Docker
+                manifest["LayerSources"] = {
+                    d: {"mediaType": OCI_LAYER, "size": layers[d].tar_bytes, "digest": d}
+                    for d in sorted(set(image.diff_ids))
+                }
             manifests.append(manifest)
         for directory in ("blobs/", _BLOBS) if chosen else ():
             yield header(TarEntry(directory, tar_reader.DIRECTORY, mode=0o755, mtime_ns=now))
