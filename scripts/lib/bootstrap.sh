@@ -41,6 +41,8 @@ is_root() { [ "$(id -u)" = 0 ]; }
 
 # What a host needs besides Python: runtime and monitor, libnftables, the starter image's shell, `--init`, `docker top`
 agent_packages=(crun conmon nftables iproute2 busybox-static tini procps)
+# and, where the kernel has AppArmor, what loads the containers' profile (a minimal installation lacks it)
+[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || agent_packages+=(apparmor)
 
 # The packages named as arguments that are not installed. A package is looked up by name, never by version.
 missing_packages() {
