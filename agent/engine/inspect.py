@@ -12,7 +12,7 @@ from agent.engine.container import Container
 from agent.engine.context import Context
 from agent.engine.endpoints import show_endpoint
 from agent.engine.etc_files import files_of
-from agent.engine.links import parse_link
+from agent.engine.links import has_legacy_links, parse_link
 from agent.engine.record import MountPoint
 from agent.engine.security import parse_security_opt
 from agent.engine.status import state_document
@@ -101,12 +101,14 @@ def _apparmor(ctx: Context, container: Container) -> str:
 
 
 def _host_config(container: Container) -> Any:
-    """As it was asked for; links are shown as Docker keeps them (`/other:/me/alias`)."""
+    """As it was asked for; links are shown as Docker keeps them (`/other:/me/alias`), those of a user's own network
+    only with its endpoint."""
     host = container.record.host
     if not host.links:
         return host
     shown = msgspec.to_builtins(host)
-    shown["Links"] = [f"/{name}:/{container.name}/{alias}" for name, alias in map(parse_link, host.links)]
+    links = [f"/{name}:/{container.name}/{alias}" for name, alias in map(parse_link, host.links)]
+    shown["Links"] = links if has_legacy_links(host) else None
     return shown
 
 

@@ -8,7 +8,7 @@ from agent.engine.validate_config import container_of
 from wire.engine.containers import HostConfig
 from wire.errors import Internal, Invalid, NotFound
 
-__all__ = ["link_environment", "link_names", "linked_containers", "parse_link", "resolve_links"]
+__all__ = ["has_legacy_links", "link_environment", "link_names", "linked_containers", "parse_link", "resolve_links"]
 
 
 _WITHOUT_RESOLVER = ("", "default", "bridge", "host", "none")
@@ -25,9 +25,14 @@ def parse_link(link: str) -> tuple[str, str]:
     return name, parts[1].rpartition("/")[2]
 
 
+def has_legacy_links(host: HostConfig) -> bool:
+    """Whether links are Docker's old ones, to containers that have to be there; else a resolver finds them by name."""
+    return host.network_mode in _WITHOUT_RESOLVER or container_of(host.network_mode) is not None
+
+
 def resolve_links(ctx: Context, host: HostConfig) -> None:
     """Check that linked containers exist; on a user's own network a link is a name for its resolver to find later."""
-    if host.network_mode not in _WITHOUT_RESOLVER and container_of(host.network_mode) is None:
+    if not has_legacy_links(host):
         return
     for link in host.links or ():
         name, _ = parse_link(link)

@@ -264,6 +264,7 @@ async def test_refused_kinds_of_network(rig: Rig) -> None:
 async def test_a_link_on_a_users_network_names_whom_it_likes(rig: Rig) -> None:
     await _network(rig, "mine")
     await _create(rig, "web", NetworkMode="mine", Links=["nobody:db"])
+    assert (await rig.engine.inspect("web"))["HostConfig"]["Links"] is None
     with pytest.raises(Invalid, match="could not get container for nobody: No such container: nobody"):
         await _create(rig, "old", Links=["nobody:db"])
 
