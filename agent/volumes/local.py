@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ import msgspec
 
 from agent.config import Config
 from agent.host import failpoints, mounts
+from agent.host.lookup import explain_failure
 from agent.host.threads import in_thread
 from agent.ports.storage import Store
 from agent.ports.volumes import Volume
@@ -175,7 +177,7 @@ class LocalVolumes:
             if not self._data(name).is_dir():  # somebody tidied up by hand
                 await in_thread(self._make_directory, name)
             if wanted is not None and not self._users[name]:
-                await in_thread(self._mount_options, name, wanted)
+                await in_thread(self._mount_options, name, await self._with_address(name, wanted))
             failpoints.hit("volumes.after_mount")
             self._users[name].add(container_id)
         return self._data(name)
@@ -185,13 +187,25 @@ class LocalVolumes:
             raise NotFound(f"get {name}: no such volume")
         return self._records[name]
 
+    async def _with_address(self, name: str, wanted: volume_options.MountOptions) -> volume_options.MountOptions:
+        """The kernel takes only addresses for a network file system's server."""
+        found = _ADDRESS_OPTION.search(wanted.data)
+        if wanted.fstype not in ("nfs", "nfs4", "cifs") or found is None:
+            return wanted
+        try:
+            known = await asyncio.get_running_loop().getaddrinfo(found[1], None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise Internal(
+                f"error while mounting volume '{self._data(name)}': error resolving passed in network volume address: "
+                f"{await explain_failure(found[1])}"
+            ) from error
+        return replace(wanted, data=wanted.data.replace(f"addr={found[1]}", f"addr={known[0][4][0]}"))
+
     def _mount_options(self, name: str, wanted: volume_options.MountOptions) -> None:
         target = self._data(name)
         if mounts.is_mounted(target):
             return
         data = wanted.data
-        if wanted.fstype in ("nfs", "nfs4", "cifs") and (found := _ADDRESS_OPTION.search(data)):
-            data = data.replace(f"addr={found[1]}", f"addr={_resolved(found[1])}")
         shown = f"mount {wanted.device}:{target}"
         shown += f", flags: {wanted.flags:#x}" if wanted.flags else ""
         shown += f", data: {data}" if data else ""
@@ -280,14 +294,6 @@ class LocalVolumes:
 
     async def close(self) -> None:
         return None
-
-
-def _resolved(host: str) -> str:
-    """The kernel takes only addresses for a network file system's server."""
-    try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
-    except OSError as error:
-        raise Internal(f"error resolving passed in network volume address: {error}") from error
 
 
 def _size_bytes(directory: Path) -> int:

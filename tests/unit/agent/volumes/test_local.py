@@ -120,6 +120,23 @@ async def test_a_removal_that_was_interrupted_is_finished(tmp_path: Path) -> Non
     assert sorted(entry.name for entry in (tmp_path / "volumes").iterdir()) == ["kept"]
 
 
+async def test_a_server_without_an_address_is_told_as_docker_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def explain(host: str) -> str:
+        return f"lookup {host} on 192.0.2.53:53: no such host"
+
+    monkeypatch.setattr("agent.volumes.local.explain_failure", explain)
+    volumes = _volumes(tmp_path)
+    await volumes.create("share", options={"type": "nfs", "device": ":/x", "o": "addr=nas.invalid"})
+    with pytest.raises(Internal) as caught:
+        await volumes.mount("share", "c1")
+    assert caught.value.message == (
+        f"error while mounting volume '{tmp_path}/volumes/share/_data': error resolving passed in network volume "
+        "address: lookup nas.invalid on 192.0.2.53:53: no such host"
+    )
+
+
 @pytest.mark.root
 async def test_recovery_unmounts_what_no_running_container_uses(tmp_path: Path) -> None:
     store = MemoryStore()
