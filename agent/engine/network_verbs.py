@@ -195,7 +195,7 @@ async def network_connect(ctx: Context, ref: str, container_ref: str, settings: 
         record = container.record
         if record.state.status == "removing" or record.state.dead:
             raise Conflict(f"Container {container.id} is marked for removal and cannot be connected to the network.")
-        if container_of(record.host.network_mode) is not None:
+        if container_of(record.host.network_mode) is not None and container.has_process:  # at rest nothing comes of it
             raise Invalid(_SHARED)
         ctx.networking.check_endpoint(network.id, endpoint_spec(asked))
         _check_modes(container, network)

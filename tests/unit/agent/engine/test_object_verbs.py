@@ -321,6 +321,18 @@ async def test_the_names_of_an_endpoint(rig: Rig) -> None:
     assert await shown() == {"one": ["newer", short], "two": ["newer", "alias", short]}
 
 
+async def test_who_shares_a_namespace_joins_only_at_rest_and_to_no_effect(rig: Rig) -> None:
+    await _network(rig, "aaa")
+    await rig.engine.start(await _create(rig, "peer"))
+    container_id = await _create(rig, "web", NetworkMode="container:peer")
+    await rig.engine.network_connect("aaa", "web")
+    await rig.engine.start("web")
+    assert list((await rig.engine.inspect("web"))["NetworkSettings"]["Networks"]) == ["aaa"]
+    assert rig.networking.sandbox_endpoints(container_id) == []
+    with pytest.raises(Invalid, match="sharing network namespace with another container"):
+        await rig.engine.network_connect("aaa", "web")
+
+
 async def test_the_default_bridge_is_joined_first(rig: Rig) -> None:
     await _network(rig, "aaa")
     await _create(rig, "web", NetworkMode="aaa")
