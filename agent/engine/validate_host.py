@@ -92,7 +92,9 @@ def parse_port(text: str) -> tuple[int, int]:
 def check_port_bindings(host: HostConfig) -> None:
     """Container ports and host ports must be numbers in range."""
     for port, bindings in (host.port_bindings or {}).items():
-        parse_port(port.partition("/")[0])
+        first, last = parse_port(port.partition("/")[0])
+        if first != last:  # the CLI takes a range apart
+            raise Invalid(f'invalid port specification: "{port.partition("/")[0]}"')
         for binding in bindings or ():
             if binding.host_port:
                 parse_port(binding.host_port)

@@ -366,14 +366,16 @@ def sandbox_refusal(error: OSError) -> MooringError:
     name = str(error.filename or "")
     if not name.startswith("net."):
         return kernel_refusal(f"cannot make a network namespace ({name})", error)
-    verb = "open" if error.errno == errno.ENOENT else "write"
-    return kernel_refusal(
+    missing = error.errno == errno.ENOENT
+    verb = "open" if missing else "write"
+    refusal = kernel_refusal(
         "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
         "failed: unable to start container process: error during container init: "
         f"{verb} /proc/sys/{name.replace('.', '/')}",
         error,
         ": unknown",
     )
+    return Invalid(refusal.message, exit_code=127) if missing else refusal
 
 
 def resolve(ref: str, known: Mapping[str, Definition]) -> Definition:

@@ -86,6 +86,9 @@ def _process_failure(message: str, argv0: str) -> tuple[str, int] | None:
 
 _MOUNT: Final = re.compile(r"mount `(?P<source>[^`]*)` to `/?(?P<target>[^`]*)`: (?P<why>.*)")
 _SYSCTL: Final = re.compile(r"the sysctl `(?P<name>[^`]*)` requires a new (?P<namespace>network|IPC) namespace")
+_SYSCTL_CONFLICT: Final = re.compile(r"the sysctl `(?P<name>[^`]*)` conflicts with OCI field `(?P<field>[^`]*)`")
+_RLIMIT: Final = re.compile(r"invalid rlimit `([^`]*)`")
+_SECCOMP_ACTION: Final = re.compile(r"invalid seccomp action `([^`]*)`")
 _BIND_FLAGS: Final = "0x5000"  # MS_BIND | MS_REC, how runc mounts what a user asks for
 _VICE_VERSA: Final = (
     ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is "
@@ -101,6 +104,13 @@ def in_runcs_words(message: str, rootfs: Path | None = None) -> str:
             return f'sysctl "{name}" not allowed in host network namespace'
         return f'sysctl "{name}" is not allowed in the hosts ipc namespace'
     begun = "unable to start container process: error during container init: "
+    if conflict := _SYSCTL_CONFLICT.search(message):
+        name, field = conflict["name"], conflict["field"]
+        return f'sysctl "{name}" is not allowed as it conflicts with the OCI "{field}" field'
+    if (rlimit := _RLIMIT.search(message)) is not None:
+        return f"wrong rlimit value: {rlimit[1]}"
+    if (action := _SECCOMP_ACTION.search(message)) is not None:
+        return f"string {action[1]} is not a valid action for seccomp"
     if mount := _MOUNT.search(message):
         source, target, why = mount["source"], f"/{mount['target']}", mount["why"].lower()
         if why == "not a directory" and os.path.isdir(source):
@@ -128,6 +138,8 @@ def create_error(message: str, argv0: str, rootfs: Path | None = None) -> Moorin
     text = f"{_CREATE}{text}: unknown"
     if "not a directory" in text:
         return Invalid(text + _VICE_VERSA, exit_code=127)
+    if _NOT_FOUND.search(text):  # whatever it was that is missing
+        return Invalid(text, exit_code=127)
     # Docker's default for anything else: the daemon's fault, shown as 500, container exit code 128.
     return Internal(text, exit_code=128)
 

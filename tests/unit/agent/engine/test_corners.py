@@ -77,6 +77,7 @@ async def test_a_create_refused_before_tells_nothing(rig: Rig) -> None:
     for host, text in (
         ({"Tmpfs": {"/x/..": ""}}, "invalid specification: destination can't be '/'"),
         ({"Mounts": [{"Type": "bind", "Source": "/nosuch", "Target": "/x"}]}, "bind source path does not exist"),
+        ({"PortBindings": {"80-82/tcp": [{"HostPort": "90-92"}]}}, 'invalid port specification: "80-82"'),
         ({"LogConfig": {"Config": {"mode": "non-blocking", "max-buffer-size": "x"}}}, "invalid size: 'x'"),
     ):
         with pytest.raises(Invalid, match=text):

@@ -74,6 +74,10 @@ def test_anything_else_is_the_daemons_fault() -> None:
          'sysctl "net.ipv4.ip_forward" not allowed in host network namespace: unknown'),
         ("the sysctl `kernel.msgmax` requires a new IPC namespace",
          'sysctl "kernel.msgmax" is not allowed in the hosts ipc namespace: unknown'),
+        ("the sysctl `kernel.hostname` conflicts with OCI field `hostname`",
+         'sysctl "kernel.hostname" is not allowed as it conflicts with the OCI "hostname" field: unknown'),
+        ("invalid rlimit `RLIMIT_BAD`", "wrong rlimit value: RLIMIT_BAD: unknown"),
+        ("invalid seccomp action `BAD`", "string BAD is not a valid action for seccomp: unknown"),
         ("sethostname: Invalid argument",
          "unable to start container process: error during container init: sethostname: invalid argument: unknown"),
     ],
@@ -92,6 +96,12 @@ def test_a_directory_mounted_on_a_file_names_the_users_mistake(tmp_path: Path) -
         "trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
         "expected type"
     )
+    assert error.details["exit_code"] == 127
+
+
+def test_what_is_missing_ends_the_container_as_a_missing_command_does() -> None:
+    error = create_error("open `/sys/x`: No such file or directory", "true")
+    assert isinstance(error, Invalid)
     assert error.details["exit_code"] == 127
 
 
