@@ -240,6 +240,11 @@ def _descendants(ctx: Context, refs: Sequence[str]) -> set[str]:
     for image in ctx.images.list():
         if any(_builds_on(image, base) for base in layers):
             found.add(image.id)
+    grown = True
+    while grown:  # a commit that changed no file has its parent's layers
+        children = {image.id for image in ctx.images.list() if image.parent in found}
+        grown = not children <= found
+        found |= children
     return found
 
 

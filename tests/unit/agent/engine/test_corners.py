@@ -203,6 +203,14 @@ async def test_what_info_says_of_runtimes_and_disk(rig: Rig) -> None:
     assert backing_filesystem(Path("/proc/self")) == "proc"
 
 
+async def test_a_container_of_a_child_descends_from_its_parents_image(rig: Rig) -> None:
+    await _create(rig, "base")
+    await rig.engine.commit(CommitRequest(container="base", repo="child", tag="1"))
+    await _create(rig, "leaf", Image="child:1")
+    found = await rig.engine.list(all=True, filters={"ancestor": ["busybox"]})
+    assert sorted(item["Names"] for item in found) == [["/base"], ["/leaf"]]
+
+
 def test_a_shells_probe_may_have_no_or_many_words() -> None:
     assert probe_command(Healthcheck(test=["CMD-SHELL"])) == ["/bin/sh", "-c"]
     assert probe_command(Healthcheck(test=["CMD-SHELL", "a", "b"])) == ["/bin/sh", "-c", "a", "b"]
