@@ -202,6 +202,10 @@ class Cgroup:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if pids and "freezer" in self.directories:
+            for directory in self._walk(self.directories["freezer"]):
+                with suppress(OSError):  # in v1 not even SIGKILL ends who is frozen; the root group has no state
+                    Path(directory, "freezer.state").write_text("THAWED")
         return len(pids)
 
     async def empty(self, timeout_s: float = 10.0) -> bool:

@@ -112,3 +112,13 @@ def test_a_group_that_is_nowhere_is_killed_without_a_trace(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     assert Cgroup({}).kill() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_frozen_in_version_1_is_thawed_to_be_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(cgroups.os, "kill", lambda pid, _: killed.append(pid))
+    group(tmp_path / "g")
+    child = group(tmp_path / "g" / "child", 12, freezer__state="FROZEN")
+    assert Cgroup({"freezer": str(tmp_path / "g")}).kill() == 1
+    assert killed == [12]
+    assert (child / "freezer.state").read_text() == "THAWED"
