@@ -16,7 +16,7 @@ from agent.network.netlink import NETLINK_NETFILTER, NetlinkSocket
 from agent.network.nftables import Nftables, NftError
 from agent.ports.network import EndpointSpec, IpamPool, NetworkSpec, PortRequest
 from tests.integration.network.lab import HOST, OUTSIDE, Lab, run
-from wire.errors import Conflict, Internal
+from wire.errors import Conflict, Internal, Invalid
 
 pytestmark = pytest.mark.root
 
@@ -80,7 +80,7 @@ async def test_sysctls_and_mtu_reach_the_namespace(lab: Lab) -> None:
     assert run("sysctl", "-n", "net.core.somaxconn", netns=netns) == "77\n"
     assert run("sysctl", "-n", "net.ipv4.ip_unprivileged_port_start", netns=netns) == "0\n"
     assert "mtu 1400" in run("ip", "link", "show", "eth0", netns=netns)
-    with pytest.raises(Internal, match=r"open /proc/sys/net/nosuch/thing: no such file or directory"):
+    with pytest.raises(Invalid, match=r"open /proc/sys/net/nosuch/thing: no such file or directory"):
         await lab.networking.open_sandbox("6" * 64, sysctls={"net.nosuch.thing": "1"})
     assert not (lab.config.netns / ("6" * 64)).exists()
 
