@@ -26,6 +26,8 @@ __all__ = ["Rotator", "rotate", "trim"]
 _log = logging.getLogger(__name__)
 _FASTEST_S: Final = 0.05
 _SLOWEST_S: Final = 2.0
+_TOGETHER_S: Final = 0.5
+"""What is due within this time is looked at too: a hundred idle logs must not wake the agent a hundred times."""
 
 
 def rotate(log: Path, control: Path) -> bool:
@@ -123,7 +125,7 @@ class Rotator:
             self._changed.clear()
             now = loop.time()
             for log, watched in tuple(self._logs.items()):
-                if watched.due_at <= now:
+                if watched.due_at <= now + _TOGETHER_S:
                     self._look(log, watched, now)
             due_at = min((watched.due_at for watched in self._logs.values()), default=None)
             with suppress(TimeoutError):
