@@ -66,13 +66,16 @@ def adapt_create(body: CreateRequest, version: ApiVersion) -> CreateRequest:
 
 def adapt_container(document: Document, version: ApiVersion) -> Document:
     """Before 1.45 a running container's short id and host name counted as aliases on the networks of a user's."""
-    if version >= (1, 45):
+    asked = document["NetworkSettings"]["Networks"]
+    users = [name for name in asked if name not in ("bridge", "host", "none", "default")]
+    if version >= (1, 45) or not users:
         return document
     document = msgspec.to_builtins(document)
-    networks = document.get("NetworkSettings", {}).get("Networks") or {}
+    networks = document["NetworkSettings"]["Networks"]
     changed = {}
-    for name, endpoint in networks.items():
-        if name in ("bridge", "host", "none", "default") or not endpoint.get("EndpointID"):
+    for name in users:
+        endpoint = networks[name]
+        if not endpoint.get("EndpointID"):
             continue
         extra = [document["Id"][:12], document["Config"].get("Hostname", "")]
         changed[name] = {**endpoint, "Aliases": list(dict.fromkeys([*(endpoint.get("Aliases") or ()), *extra]))}
